@@ -1,0 +1,116 @@
+package rekey
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Driver speaks one protocol family. Drivers are listed visibly in cmd/rekey
+// and are chosen by what a recorder says of itself, never by trying logins.
+type Driver interface {
+	// Family is the driver's name, as in Identity.Family.
+	Family() string
+	// Identify asks the recorder what it is, without a login and without
+	// anything that counts as a login try. ErrNotRecorder means: some other
+	// family, or no recorder at all.
+	Identify(ctx context.Context, t Target) (Identity, error)
+	// Open logs in once. A refusal is a *LoginError; it is never retried, and no
+	// second password or account is tried.
+	Open(ctx context.Context, id Identity, l Login, tries Tries) (Session, error)
+	// Check tries a login on one interface by a fresh connection, once, and
+	// leaves no session behind: nil = accepted, *LoginError = refused, anything
+	// else = it could not be tried.
+	Check(ctx context.Context, i Interface, l Login, tries Tries) error
+}
+
+// Tries is the login budget of one recorder across all interfaces, processes
+// and runs. A driver calls Spend before it sends a password and Settle after
+// the answer; when no answer came it does not call Settle and the try stays
+// spent.
+type Tries interface {
+	// Spend books one try, durably, before it is made. ErrBudget: not made.
+	Spend(account string) error
+	// Settle tells how it ended: nil gives the tries back, a *LoginError keeps
+	// them spent and takes over what the recorder said is left.
+	Settle(account string, result error) error
+}
+
+// Session is one login. What else it can do is asked by type assertion for the
+// one-method abilities below; a session of a recorder that cannot do a thing
+// returns ErrUnsupported from it.
+type Session interface {
+	// Close logs out.
+	Close(ctx context.Context) error
+}
+
+// InterfaceLister tells all doors of the recorder, with their true ports.
+type InterfaceLister interface {
+	Interfaces(ctx context.Context) ([]Interface, error)
+}
+
+// PasswordSetter changes the password of the account that is logged in.
+// An error that wraps ErrUnknown means that it may have been changed; one that
+// wraps ErrDenied or ErrInput means that the recorder refused and nothing changed.
+type PasswordSetter interface {
+	SetPassword(ctx context.Context, old, new Secret) error
+}
+
+// PasswordResetter sets another account's password, as an administrator.
+// Errors are as in PasswordSetter.
+type PasswordResetter interface {
+	ResetPassword(ctx context.Context, account string, new Secret) error
+}
+
+// AccountLister lists the recorder's accounts.
+type AccountLister interface {
+	Accounts(ctx context.Context) ([]Account, error)
+}
+
+// ActiveUserLister lists who is logged in.
+type ActiveUserLister interface {
+	ActiveUsers(ctx context.Context) ([]ActiveUser, error)
+}
+
+// LockPolicyReader reads the lock policy.
+type LockPolicyReader interface {
+	LockPolicy(ctx context.Context) (LockPolicy, error)
+}
+
+// LockPolicySetter sets the lock policy.
+type LockPolicySetter interface {
+	SetLockPolicy(ctx context.Context, p LockPolicy) error
+}
+
+// RecordingLister calls each for every recording that overlaps [from, to), in
+// no promised order, on every channel. An error from each ends the listing and
+// is returned.
+type RecordingLister interface {
+	Recordings(ctx context.Context, from, to time.Time, each func(Recording) error) error
+}
+
+// RecordingOpener opens one recording for reading from its first byte.
+type RecordingOpener interface {
+	OpenRecording(ctx context.Context, r Recording) (io.ReadCloser, error)
+}
+
+// SettingsReader reads the settings, block by block, passwords left out or masked.
+type SettingsReader interface {
+	Settings(ctx context.Context) ([]Setting, error)
+}
+
+// ServiceLister lists the services of the recorder.
+type ServiceLister interface {
+	Services(ctx context.Context) ([]Service, error)
+}
+
+// ServiceSwitcher switches one service on or off. The caller reads it back.
+type ServiceSwitcher interface {
+	SwitchService(ctx context.Context, name string, on bool) error
+}
+
+// ClockReader reads the recorder's wall clock. The Location is always UTC and
+// means nothing: most recorders tell no zone.
+type ClockReader interface {
+	Clock(ctx context.Context) (time.Time, error)
+}

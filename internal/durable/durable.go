@@ -1,0 +1,70 @@
+// Package durable writes small files so that after a crash or a power cut they
+// hold either the old content or the new, never a mixture and never nothing.
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// WriteFile replaces the file: temporary file in the same folder, fsync,
+// rename, fsync of the folder. When it returns nil the content is on stable
+// storage. On an error the old file is untouched, except that after a failed
+// fsync of the folder either content may be found.
+func WriteFile(name string, data []byte, perm fs.FileMode) (err error) {
+	dir := filepath.Dir(name)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+".tmp-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write %s: %w", name, errors.Join(err, ignoreMissing(os.Remove(f.Name()))))
+		}
+	}()
+	if err = writeSynced(f, data, perm); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), name); err != nil {
+		return err
+	}
+	return SyncDir(dir)
+}
+
+func writeSynced(f *os.File, data []byte, perm fs.FileMode) error {
+	_, err := f.Write(data)
+	if err == nil {
+		err = f.Chmod(perm)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Remove deletes the file and makes the deletion last. A missing file is no error.
+func Remove(name string) error {
+	if err := ignoreMissing(os.Remove(name)); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(name))
+}
+
+// SyncDir makes the creations, renames and deletions in a folder last.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
