@@ -23,6 +23,7 @@ const (
 	RiskLoseFootage   Risk = "lose-footage"   // the way may erase recordings
 	RiskLoseSettings  Risk = "lose-settings"  // the way erases settings and accounts
 	RiskSkipFootage   Risk = "skip-footage"   // go on without saving the footage first
+	RiskLockAccount   Risk = "lock-account"   // a login try that may lock the account if the password is wrong
 	RiskClearPassword Risk = "clear-password" // the new password would cross the network unencrypted
 )
 

@@ -1,0 +1,91 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func TestWriteFileReplacesWholeAndKeepsMode(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "f")
+	for _, content := range []string{"first, a long content", "second"} {
+		if err := WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(name)
+		if err != nil || string(got) != content {
+			t.Fatalf("read %q, %v; want %q", got, err, content)
+		}
+	}
+	info, err := os.Stat(name)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("mode %v, %v", info.Mode(), err)
+	}
+	if left, _ := os.ReadDir(filepath.Dir(name)); len(left) != 1 {
+		t.Fatalf("%d files left, want 1", len(left))
+	}
+}
+
+func TestWriteFileFailsWithoutTouchingTheOldFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name := filepath.Join(dir, "folder")
+	if err := os.MkdirAll(filepath.Join(name, "child"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// a folder stands where the file should go: the rename fails
+	if err := WriteFile(name, []byte("x"), 0o600); err == nil {
+		t.Fatal("no error")
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Fatalf("temporary file left behind: %v", left)
+	}
+}
+
+func TestRemoveOfAMissingFileIsNoError(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "f")
+	if err := Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("file is still there: %v", err)
+	}
+}
+
+func TestLockIsExclusiveUntilGivenBack(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "lock")
+	unlock, err := TryLock(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := TryLock(name); !errors.Is(err, ErrHeld) {
+		t.Fatalf("second lock: %v, want ErrHeld", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	if _, err := Lock(ctx, name); !errors.Is(err, ErrHeld) {
+		t.Fatalf("waiting lock: %v, want ErrHeld", err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err = Lock(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+}
