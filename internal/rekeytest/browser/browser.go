@@ -1,0 +1,243 @@
+// Package browser drives a real Chromium in tests: it clicks and types as a
+// person does, looks at the pages with axe-core, and takes pictures. It needs
+// Debian's package chromium.
+//
+// axe.min.js is axe-core 4.14.1 from npm, MPL-2.0 (axe.LICENSE beside it); it is
+// part of the tests only, never of the program.
+package browser
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// limit ends a browser that hangs, well inside the limit of go test.
+const limit = 4 * time.Minute
+
+// Browser is one Chromium with a profile of its own.
+type Browser struct {
+	ctx context.Context
+}
+
+// Start runs Chromium, headless, until the test ends.
+func Start(t testing.TB) *Browser {
+	t.Helper()
+	home := shortDir(t)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	t.Cleanup(cancel)
+	ctx, stop := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath("chromium"),
+		chromedp.UserDataDir(home),
+		chromedp.Env("HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home, "TMPDIR="+home),
+		chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+	)...)
+	t.Cleanup(stop)
+	ctx, _ = chromedp.NewContext(ctx)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Errorf("close chromium: %v", err)
+		}
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start chromium (Debian package chromium): %v", err)
+	}
+	return &Browser{ctx}
+}
+
+// shortDir is a folder for the profile. t.TempDir names it after the test, which
+// can be too long for the socket that Chromium makes there.
+func shortDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("", "rekey")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("remove the browser's profile: %v", err)
+		}
+	})
+	return dir
+}
+
+// Look is how the screen is: its size in CSS pixels, and light or dark.
+type Look struct {
+	Width, Height int64
+	Dark          bool
+}
+
+// The screens that pages are looked at on.
+var (
+	Desktop     = Look{1024, 768, false}
+	DesktopDark = Look{1024, 768, true}
+	Phone       = Look{390, 844, false}
+	PhoneDark   = Look{390, 844, true}
+)
+
+// Tab is one tab with cookies of its own. Its methods end the test when the
+// browser does not do what a person would expect it to.
+type Tab struct {
+	t   testing.TB
+	ctx context.Context
+
+	mu       sync.Mutex
+	breaches []string // of the Content-Security-Policy
+}
+
+// Tab opens a tab. When the test ends it fails for every breach of a page's
+// Content-Security-Policy.
+func (b *Browser) Tab(t testing.TB) *Tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	tab := &Tab{t: t, ctx: ctx}
+	tab.do("open a tab")
+	if err := chromedp.Listen(ctx, tab.heard); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	tab.Look(Desktop)
+	t.Cleanup(func() {
+		tab.mu.Lock()
+		defer tab.mu.Unlock()
+		for _, s := range tab.breaches {
+			t.Errorf("chromium: %s", s)
+		}
+	})
+	return tab
+}
+
+func (tab *Tab) heard(ev any) {
+	e, ok := ev.(*log.EventEntryAdded)
+	if !ok || e.Entry == nil || !strings.Contains(e.Entry.Text, "Content Security Policy") {
+		return
+	}
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	tab.breaches = append(tab.breaches, e.Entry.Text)
+}
+
+func (tab *Tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	tab.t.Helper()
+	if err := chromedp.Do(tab.ctx, steps...); err != nil {
+		tab.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// Look changes the screen.
+func (tab *Tab) Look(l Look) {
+	tab.t.Helper()
+	tab.do("emulate a screen", chromedp.EmulateViewport(l.Width, l.Height))
+	scheme := "light"
+	if l.Dark {
+		scheme = "dark"
+	}
+	_, err := chromedp.Call(tab.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+	})
+	if err != nil {
+		tab.t.Fatalf("emulate %s: %v", scheme, err)
+	}
+}
+
+// Open goes to an address and waits until the page is loaded.
+func (tab *Tab) Open(url string) {
+	tab.t.Helper()
+	tab.do("open "+url, chromedp.Navigate(url))
+}
+
+// Press clicks the link or button that is called text and waits for the page
+// that follows.
+func (tab *Tab) Press(text string) {
+	tab.t.Helper()
+	sel := `//button[normalize-space()="` + text + `"] | //a[normalize-space()="` + text + `"]`
+	tab.wait("press "+text, chromedp.Click(sel))
+}
+
+// Tick clicks a box or another element that leads to no new page.
+func (tab *Tab) Tick(css string) {
+	tab.t.Helper()
+	tab.do("tick "+css, chromedp.Click(chromedp.CSS(css)))
+}
+
+// Type types text into a field, after what is in it.
+func (tab *Tab) Type(css, text string) {
+	tab.t.Helper()
+	if err := chromedp.Do(tab.ctx, chromedp.SendKeys(chromedp.CSS(css), text)); err != nil {
+		tab.t.Fatalf("type into %s: %v", css, err) // never the text: it may be a password
+	}
+}
+
+// Text is what a person reads in the first element that fits.
+func (tab *Tab) Text(css string) string {
+	tab.t.Helper()
+	s, err := chromedp.Run(tab.ctx, chromedp.Text(chromedp.CSS(css)))
+	if err != nil {
+		tab.t.Fatalf("read %s: %v", css, err)
+	}
+	return s
+}
+
+// Wants fails the test unless the page's main part shows each text.
+func (tab *Tab) Wants(texts ...string) {
+	tab.t.Helper()
+	got := strings.Join(strings.Fields(tab.Text("main")), " ")
+	for _, want := range texts {
+		if !strings.Contains(got, want) {
+			tab.t.Fatalf("the page %s does not show %q", tab.Path(), want)
+		}
+	}
+}
+
+// Path is the path of the page that is open.
+func (tab *Tab) Path() string {
+	tab.t.Helper()
+	s, err := chromedp.Run(tab.ctx, chromedp.Evaluate[string]("location.pathname"))
+	if err != nil {
+		tab.t.Fatal(err)
+	}
+	return s
+}
+
+// Picture is the whole page as PNG.
+func (tab *Tab) Picture() []byte {
+	tab.t.Helper()
+	png, err := chromedp.Run(tab.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		tab.t.Fatalf("take a picture: %v", err)
+	}
+	return png
+}
+
+// PictureOf is one element as PNG.
+func (tab *Tab) PictureOf(css string) []byte {
+	tab.t.Helper()
+	png, err := chromedp.Run(tab.ctx, chromedp.Screenshot(chromedp.CSS(css)))
+	if err != nil {
+		tab.t.Fatalf("take a picture of %s: %v", css, err)
+	}
+	return png
+}
+
+// wait does one thing and waits for the load event that follows from it.
+func (tab *Tab) wait(what string, a chromedp.Action[chromedp.Void]) {
+	tab.t.Helper()
+	every := func(page.EventLoadEventFired) bool { return true }
+	if _, err := chromedp.Run(tab.ctx, chromedp.WaitEvent(page.LoadEventFired, every, a)); err != nil {
+		tab.t.Fatalf("%s: %v", what, err)
+	}
+}
