@@ -1,0 +1,226 @@
+package recorder
+
+import (
+	"crypto/md5" //nolint:gosec // the LAN protocols of this family ask for it; see HA1
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"rekey"
+	"rekey/seclog"
+)
+
+// Groups of accounts.
+const (
+	GroupAdmin = "admin"
+	GroupUser  = "user"
+)
+
+// AdminAccount is the account that the first set-up makes.
+const AdminAccount = "admin"
+
+// nobodyName cannot be typed as an account: the hash behind it only takes time.
+const nobodyName = "\x00nobody"
+
+func ha1Context(name string) string { return "recorder HA1\x00" + name }
+
+// HA1 is the digest secret that the LAN protocols of this family ask for.
+func HA1(account, realm, password string) string {
+	sum := md5.Sum([]byte(account + ":" + realm + ":" + password)) //nolint:gosec // as above
+	return hex.EncodeToString(sum[:])
+}
+
+// withPassword gives an account a new password: both forms of it, or neither.
+func (b *Box) withPassword(a account, name string, pw rekey.Secret) (account, error) {
+	phc, err := b.argon.hash(pw.Reveal(), b.rand)
+	if err != nil {
+		return a, storageError("hash the password", err)
+	}
+	sealed, err := b.seal.seal([]byte(HA1(name, b.id.Realm, pw.Reveal())), ha1Context(name))
+	if err != nil {
+		return a, storageError("seal the digest secret", err)
+	}
+	a.Hash, a.HA1, a.Fails, a.Changed = phc, sealed, 0, b.now().UTC().Truncate(1e9)
+	return a, nil
+}
+
+// Initialised tells whether the first set-up has been made.
+func (b *Box) Initialised() bool { return len(b.state().Accounts) > 0 }
+
+// FirstSetup makes the first account, in the group admin. It is refused with
+// rekey.ErrConflict once there is an account: there is no default password and
+// no second first time, but by the button.
+func (b *Box) FirstSetup(name string, pw rekey.Secret, from Client) error {
+	if err := checkNewAccount(name, pw); err != nil {
+		return err
+	}
+	made, err := b.withPassword(account{Group: GroupAdmin, Memo: name + " 's account", Reserved: true}, name, pw)
+	if err != nil {
+		return err
+	}
+	return b.commit(func(next *state) ([]seclog.Record, error) {
+		if len(next.Accounts) > 0 {
+			return nil, fmt.Errorf("%w: the recorder is set up already; log in instead", rekey.ErrConflict)
+		}
+		next.put(name, made)
+		return []seclog.Record{from.record(name, "setup.done", name, "ok"), from.record(name, "password.set", name, "ok")}, nil
+	})
+}
+
+// put stores an account under a new epoch, which ends every session it had.
+func (s *state) put(name string, a account) {
+	s.Epoch++
+	a.Epoch = s.Epoch
+	s.Accounts[name] = a
+}
+
+// Accounts lists the accounts by name. Passwords are never listed.
+func (b *Box) Accounts() []rekey.Account {
+	s := b.state()
+	var list []rekey.Account
+	for _, name := range slices.Sorted(maps.Keys(s.Accounts)) {
+		a := s.Accounts[name]
+		list = append(list, rekey.Account{Name: name, Group: a.Group, Memo: a.Memo, Reserved: a.Reserved, Changed: a.Changed})
+	}
+	return list
+}
+
+// Epoch rises when the account's password changes or it is made anew: sessions
+// of an older epoch are dead. 0 = no such account.
+func (b *Box) Epoch(name string) uint64 { return b.state().Accounts[name].Epoch }
+
+// SetPassword changes a password by one who knows the old one. The new one is
+// checked first and costs nothing when it breaks the rule (*PolicyError); then
+// the old one is tried, which is a login try as any other. actor, who is logged
+// in, is the account itself or an admin.
+func (b *Box) SetPassword(actor, name string, old, new rekey.Secret, from Client) error {
+	if err := checkPassword(name, new.Reveal()); err != nil {
+		return err
+	}
+	if old.Equal(new) {
+		return &PolicyError{"same", "must not be the old one"}
+	}
+	if actor != name {
+		if err := b.state().mustBeAdmin(actor); err != nil {
+			return err
+		}
+	}
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	if _, err := b.try(name, from, matches(old)); err != nil {
+		return err
+	}
+	return b.setPassword(actor, name, new, from, "own")
+}
+
+// ResetPassword sets another's password by an admin who is logged in.
+func (b *Box) ResetPassword(manager, name string, new rekey.Secret, from Client) error {
+	if err := checkPassword(name, new.Reveal()); err != nil {
+		return err
+	}
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	if err := b.state().mustBeAdmin(manager); err != nil {
+		return err
+	}
+	return b.setPassword(manager, name, new, from, "admin")
+}
+
+// setPassword is the one transaction by which a password changes: both hashes,
+// the counter, the epoch and the record. The caller holds tries, so that no try
+// is under way.
+func (b *Box) setPassword(actor, name string, pw rekey.Secret, from Client, way string) error {
+	a, known := b.state().Accounts[name]
+	if !known {
+		return unknownAccount(name)
+	}
+	made, err := b.withPassword(a, name, pw)
+	if err != nil {
+		return err
+	}
+	return b.commit(func(next *state) ([]seclog.Record, error) {
+		if next.Accounts[name].Epoch != a.Epoch {
+			return nil, fmt.Errorf("%w: account %q was changed by somebody else meanwhile", rekey.ErrConflict, name)
+		}
+		next.put(name, made)
+		set := from.record(actor, "password.set", name, "ok")
+		set.Detail["way"] = way
+		return []seclog.Record{set, from.record("recorder", "sessions.revoked", name, "ok")}, nil
+	})
+}
+
+// AddAccount makes an account. Of a, the fields Name, Group and Memo count.
+func (b *Box) AddAccount(manager string, a rekey.Account, pw rekey.Secret, from Client) error {
+	if err := checkNewAccount(a.Name, pw); err != nil {
+		return err
+	}
+	if a.Group != GroupAdmin && a.Group != GroupUser {
+		return fmt.Errorf("%w: group %q; expected admin or user", rekey.ErrInput, clip(a.Group))
+	}
+	if len(a.Memo) > maxValue || !printable(a.Memo) {
+		return fmt.Errorf("%w: the memo must have at most %d printable characters", rekey.ErrInput, maxValue)
+	}
+	if err := b.state().mustBeAdmin(manager); err != nil {
+		return err
+	}
+	made, err := b.withPassword(account{Group: a.Group, Memo: a.Memo}, a.Name, pw)
+	if err != nil {
+		return err
+	}
+	return b.commit(func(next *state) ([]seclog.Record, error) {
+		if err := next.mustBeAdmin(manager); err != nil {
+			return nil, err
+		}
+		if _, taken := next.Accounts[a.Name]; taken || len(next.Accounts) >= maxAccounts {
+			return nil, fmt.Errorf("%w: account %q exists already, or there are %d accounts", rekey.ErrConflict, a.Name, maxAccounts)
+		}
+		next.put(a.Name, made)
+		return []seclog.Record{from.record(manager, "user.add", a.Name, "ok")}, nil
+	})
+}
+
+// DeleteAccount removes an account that is not reserved and not the manager's own.
+func (b *Box) DeleteAccount(manager, name string, from Client) error {
+	return b.commit(func(next *state) ([]seclog.Record, error) {
+		if err := next.mustBeAdmin(manager); err != nil {
+			return nil, err
+		}
+		a, known := next.Accounts[name]
+		switch {
+		case !known:
+			return nil, unknownAccount(name)
+		case a.Reserved || name == manager:
+			return nil, fmt.Errorf("%w: account %q is reserved or your own and cannot be deleted", rekey.ErrConflict, name)
+		}
+		delete(next.Accounts, name)
+		return []seclog.Record{from.record(manager, "user.delete", name, "ok"), from.record("recorder", "sessions.revoked", name, "ok")}, nil
+	})
+}
+
+func (s *state) mustBeAdmin(name string) error {
+	if a, known := s.Accounts[name]; !known || a.Group != GroupAdmin {
+		return fmt.Errorf("%w: account %q has no right to do that; an account of the group admin has", rekey.ErrDenied, clip(name))
+	}
+	return nil
+}
+
+func unknownAccount(name string) error {
+	return fmt.Errorf("%w: the recorder has no account %q", rekey.ErrNotFound, clip(name))
+}
+
+const (
+	maxAccounts    = 64
+	maxAccountName = 31
+)
+
+func checkNewAccount(name string, pw rekey.Secret) error {
+	plain := func(c rune) bool {
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_-.@", c)
+	}
+	if name == "" || len(name) > maxAccountName || strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
+		return fmt.Errorf("%w: account name %q; expected 1 to %d letters, digits or _ - . @", rekey.ErrInput, clip(name), maxAccountName)
+	}
+	return checkPassword(name, pw.Reveal())
+}

@@ -1,0 +1,197 @@
+package appliance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/net/ipv4"
+
+	"rekey"
+)
+
+// Off is the address of a face that is not to be served.
+const Off = "off"
+
+// anyLoopback is the address of every face that is given none.
+const anyLoopback = "127.0.0.1:0"
+
+// Addresses are where to listen, as IP:PORT; port 0 takes a free one. Empty
+// means 127.0.0.1:0, Off leaves the face out. The usual ports of a real
+// recorder are 80, 443, 554 and, for discovery, UDP 37810.
+type Addresses struct {
+	HTTP, HTTPS, RTSP, Discovery string
+	Seat                         string // loopback only; cannot be Off
+}
+
+func (a Addresses) check() error {
+	for name, text := range map[string]string{"http": a.HTTP, "https": a.HTTPS, "rtsp": a.RTSP, "discovery": a.Discovery, "seat": a.Seat} {
+		if text == "" || text == Off && name != "seat" {
+			continue
+		}
+		addr, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return fmt.Errorf("%w: %s address %q; expected IP:PORT, such as 127.0.0.1:0, or off", rekey.ErrInput, name, text)
+		}
+		if name == "seat" && !addr.Addr().IsLoopback() {
+			return fmt.Errorf("%w: seat address %q; the local seat stands for standing in front of the box and is served on a loopback address only", rekey.ErrInput, text)
+		}
+	}
+	return nil
+}
+
+// plugs are all that is bound. Faces that are off are nil.
+type plugs struct {
+	http, https, rtsp, seat, control net.Listener
+	discovery                        net.PacketConn
+}
+
+// plugIn binds everything or nothing.
+func plugIn(ctx context.Context, dir string, a Addresses) (p plugs, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	for _, one := range []struct {
+		at   string
+		into *net.Listener
+	}{{a.HTTP, &p.http}, {a.HTTPS, &p.https}, {a.RTSP, &p.rtsp}, {a.Seat, &p.seat}} {
+		if one.at == Off {
+			continue
+		}
+		if *one.into, err = listen(ctx, "tcp", orLoopback(one.at)); err != nil {
+			return p, err
+		}
+	}
+	if a.Discovery != Off {
+		if p.discovery, err = listenDiscovery(ctx, orLoopback(a.Discovery)); err != nil {
+			return p, err
+		}
+	}
+	p.control, err = listenControl(ctx, dir)
+	return p, err
+}
+
+func orLoopback(at string) string {
+	if at == "" {
+		return anyLoopback
+	}
+	return at
+}
+
+func listen(ctx context.Context, network, at string) (net.Listener, error) {
+	var c net.ListenConfig
+	l, err := c.Listen(ctx, network, at)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w; choose another address, or port 0 for any free one", rekey.ErrConflict, err)
+	}
+	return l, nil
+}
+
+// dhipGroup is where discovery asks by multicast.
+var dhipGroup = net.UDPAddr{IP: net.IPv4(239, 255, 255, 251)}
+
+// listenDiscovery binds UDP and, off loopback, joins the multicast group on
+// every interface that has it.
+func listenDiscovery(ctx context.Context, at string) (net.PacketConn, error) {
+	var c net.ListenConfig
+	conn, err := c.ListenPacket(ctx, "udp", at)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w; choose another address, or port 0 for any free one", rekey.ErrConflict, err)
+	}
+	if addr := netip.MustParseAddrPort(at).Addr(); addr.IsLoopback() || !addr.Is4() {
+		return conn, nil
+	}
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return conn, nil //nolint:nilerr // broadcast and unicast still reach it
+	}
+	p := ipv4.NewPacketConn(conn)
+	for _, i := range interfaces {
+		if i.Flags&net.FlagMulticast != 0 && i.Flags&net.FlagUp != 0 {
+			_ = p.JoinGroup(&i, &dhipGroup) // best effort, for the same reason
+		}
+	}
+	return conn, nil
+}
+
+// ControlSocket is the socket of the recorder in dir.
+func ControlSocket(dir string) string { return filepath.Join(dir, "control.sock") }
+
+// listenControl takes the place of a socket that a killed recorder left. The
+// box is open, so no other recorder runs in this folder.
+func listenControl(ctx context.Context, dir string) (net.Listener, error) {
+	name, err := filepath.Abs(ControlSocket(dir))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", rekey.ErrStorage, err)
+	}
+	const longest = 100 // of the path of a UNIX socket, on every system
+	if len(name) > longest {
+		return nil, fmt.Errorf("%w: the path %s is too long for a socket; put the recorder's folder where its path has at most %d characters", rekey.ErrInput, name, longest-len("/control.sock"))
+	}
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", rekey.ErrStorage, err)
+	}
+	l, err := listen(ctx, "unix", name)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(name, 0o600); err != nil { // nobody else reaches it before either: the folder is 0700
+		return nil, errors.Join(fmt.Errorf("%w: %w", rekey.ErrStorage, err), l.Close())
+	}
+	return l, nil
+}
+
+func (p plugs) close() error {
+	var errs []error
+	for _, l := range []net.Listener{p.http, p.https, p.rtsp, p.seat, p.control} {
+		if l != nil {
+			errs = append(errs, ignoreClosed(l))
+		}
+	}
+	if p.discovery != nil {
+		errs = append(errs, ignoreClosed(io.Closer(p.discovery)))
+	}
+	return errors.Join(errs...)
+}
+
+// lanAddresses are what the Info page shows.
+func (p plugs) lanAddresses() []string {
+	var all []string
+	for _, u := range []string{baseURL("http", p.http), baseURL("https", p.https), baseURL("rtsp", p.rtsp)} {
+		if u != "" {
+			all = append(all, u)
+		}
+	}
+	return all
+}
+
+func baseURL(scheme string, l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return scheme + "://" + reachable(l.Addr())
+}
+
+func udpAddress(c net.PacketConn) string {
+	if c == nil {
+		return ""
+	}
+	return reachable(c.LocalAddr())
+}
+
+// reachable names an address of this machine where the listener takes all.
+func reachable(a net.Addr) string {
+	addr, err := netip.ParseAddrPort(a.String())
+	if err != nil || !addr.Addr().IsUnspecified() {
+		return a.String()
+	}
+	here := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	return netip.AddrPortFrom(here, addr.Port()).String()
+}

@@ -1,0 +1,204 @@
+package recorder
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+
+	"rekey"
+	"rekey/recovery"
+	"rekey/seclog"
+)
+
+// support is the box's half of a temporary password. Only the local seat may
+// come here; the LAN has no verb for it.
+type support struct {
+	mu     sync.Mutex
+	guard  *recovery.Guard
+	config recovery.GuardConfig
+	told   []recovery.Event // not yet in the security log
+}
+
+func newSupport(config recovery.GuardConfig) (*support, error) {
+	s := &support{config: config}
+	s.config.Events = func(e recovery.Event) { s.told = append(s.told, e) } // under mu: every call of the guard is
+	guard, err := recovery.NewGuard(s.config)
+	s.guard = guard
+	return s, err
+}
+
+// guarded runs one call of the guard and records what it told before anybody
+// else learns how it ended.
+func (b *Box) guarded(call func(*recovery.Guard) error) error {
+	b.support.mu.Lock()
+	defer b.support.mu.Unlock()
+	err := call(b.support.guard)
+	if e := b.recordGuard(); e != nil {
+		return e
+	}
+	return supportError(err)
+}
+
+// recordGuard writes the guard's events to the log. The caller holds support.mu.
+func (b *Box) recordGuard() error {
+	var records []seclog.Record
+	for _, e := range b.support.told {
+		records = append(records, guardRecord(e))
+	}
+	if err := b.log(records...); err != nil {
+		return err
+	}
+	b.support.told = nil
+	return nil
+}
+
+func guardRecord(e recovery.Event) seclog.Record {
+	r := seatClient.record("local seat", string(e.Kind), e.Account, e.Detail)
+	r.Detail["event_seq"] = fmt.Sprint(e.Seq)
+	if e.Challenge != [32]byte{} {
+		r.Detail["challenge_sha256"] = hex.EncodeToString(e.Challenge[:])
+	}
+	return r
+}
+
+// NewChallenge opens a challenge for a new password of the account and replaces
+// the one before. It is refused with rekey.ErrLocked while a penalty runs or
+// within 30 seconds of the last (*recovery.WaitError says how long), and with
+// rekey.ErrUnsupported while the owner has support recovery switched off.
+func (b *Box) NewChallenge(name string) (c recovery.Challenge, err error) {
+	s := b.state()
+	if s.Tables["PwdReset"]["Enable"] != "true" {
+		return c, fmt.Errorf("%w: the owner has switched off recovery by the support desk (PwdReset); an admin or the button remain", rekey.ErrUnsupported)
+	}
+	if _, known := s.Accounts[name]; !known {
+		return c, unknownAccount(name)
+	}
+	err = b.guarded(func(g *recovery.Guard) error {
+		c, err = g.NewChallenge(name, recovery.PurposePassword)
+		return err
+	})
+	return c, err
+}
+
+// SubmitAnswer tries the desk's answer, as typed, for this account. A mistyped
+// one (*recovery.MistypedError, rekey.ErrInput) costs nothing; a wrong one
+// (*recovery.WrongAnswerError, rekey.ErrDenied) is charged before it is
+// compared. The grant lets its holder set one new password.
+func (b *Box) SubmitAnswer(name, text string) (grant *recovery.Grant, err error) {
+	err = b.guarded(func(g *recovery.Guard) error {
+		if s := g.State(); s.Open && s.Account != name {
+			return fmt.Errorf("%w: the open challenge is for account %q, not %q", rekey.ErrConflict, s.Account, clip(name))
+		}
+		grant, err = g.Answer(text)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return grant, nil
+}
+
+// SetPasswordByGrant sets the new password: policy first, which costs nothing;
+// then the grant is used up; then one transaction of both hashes, the end of all
+// sessions and the record.
+func (b *Box) SetPasswordByGrant(grant *recovery.Grant, name string, new rekey.Secret) error {
+	if err := checkPassword(name, new.Reveal()); err != nil {
+		return err
+	}
+	if grant != nil && grant.IsCode(new.Reveal()) {
+		return &PolicyError{"code", "must not be the temporary password"}
+	}
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	if _, known := b.state().Accounts[name]; !known {
+		return unknownAccount(name)
+	}
+	err := b.guarded(func(g *recovery.Guard) error {
+		return g.Redeem(grant, name, recovery.PurposePassword)
+	})
+	if err != nil {
+		return err
+	}
+	return b.setPassword("local seat", name, new, seatClient, "temporary password")
+}
+
+// GuardState is what the seat's screen shows of challenge, tries and penalty.
+func (b *Box) GuardState() (recovery.State, error) {
+	var s recovery.State
+	err := b.guarded(func(g *recovery.Guard) error {
+		s = g.State()
+		return nil
+	})
+	return s, err
+}
+
+// RequestQR is the text of the QR code for the open challenge, with the head of
+// the security log. desk is the desk's host.
+func (b *Box) RequestQR(desk string) (text string, err error) {
+	head, err := b.logHead()
+	if err != nil {
+		return "", err
+	}
+	err = b.guarded(func(g *recovery.Guard) error {
+		text, err = g.QR(desk, head)
+		return err
+	})
+	return text, err
+}
+
+func (b *Box) logHead() (*recovery.LogHead, error) {
+	c, err := seclog.OpenCheckpoint(b.journal.Checkpoint(), b.journal.Key())
+	if err != nil {
+		return nil, storageError("read the head of the security log", err)
+	}
+	return &recovery.LogHead{Size: c.Size, Root: c.Root}, nil
+}
+
+// EnableSupport allows temporary passwords again after 100 wrong answers, for an admin.
+func (b *Box) EnableSupport(manager string) error {
+	if err := b.state().mustBeAdmin(manager); err != nil {
+		return err
+	}
+	return b.guarded((*recovery.Guard).Enable)
+}
+
+// restartSupport ends challenge and grant and lifts a lasting refusal, after a
+// reset by the button.
+func (b *Box) restartSupport() error {
+	b.support.mu.Lock()
+	defer b.support.mu.Unlock()
+	b.support.guard.Close()
+	guard, err := recovery.NewGuard(b.support.config)
+	if err != nil {
+		return storageError("restart the recovery guard", err)
+	}
+	b.support.guard = guard
+	return errors.Join(guard.Enable(), b.recordGuard())
+}
+
+// supportError gives the guard's refusals their kind.
+func supportError(err error) error {
+	var (
+		mistyped *recovery.MistypedError
+		wrong    *recovery.WrongAnswerError
+		wait     *recovery.WaitError
+		store    *recovery.StoreError
+	)
+	kind := func(k error) error { return fmt.Errorf("%w: %w", k, err) }
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &mistyped), errors.Is(err, recovery.ErrRepeated), errors.Is(err, recovery.ErrAccount):
+		return kind(rekey.ErrInput)
+	case errors.As(err, &wrong), errors.Is(err, recovery.ErrNoGrant):
+		return kind(rekey.ErrDenied)
+	case errors.As(err, &wait), errors.Is(err, recovery.ErrDisabled):
+		return kind(rekey.ErrLocked)
+	case errors.Is(err, recovery.ErrNoChallenge):
+		return kind(rekey.ErrConflict)
+	case errors.As(err, &store):
+		return kind(rekey.ErrStorage)
+	}
+	return err
+}

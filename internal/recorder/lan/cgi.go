@@ -1,0 +1,237 @@
+package lan
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+
+	"rekey"
+	"rekey/internal/recorder"
+)
+
+const cgiPrefix = "/cgi-bin/"
+
+// cgiCall is one CGI request by somebody who has logged in.
+type cgiCall struct {
+	*lan
+	r       *http.Request
+	q       query
+	account string
+	from    recorder.Client
+	out     bytes.Buffer
+}
+
+// line writes one line of an answer: path=value.
+func (c *cgiCall) line(path string, value any) { fmt.Fprintf(&c.out, "%s=%v\r\n", path, value) }
+
+// ok is the body of a write that was made.
+func (c *cgiCall) ok() { c.out.WriteString("OK\r\n") }
+
+// cgiError is a refusal: status and body as recorders of the family give them.
+type cgiError struct {
+	status int
+	body   string
+}
+
+func (e *cgiError) Error() string { return strings.ReplaceAll(e.body, "\r\n", ": ") }
+
+// The refusals that are the same everywhere.
+var (
+	errBadRequest  = &cgiError{http.StatusBadRequest, "Error\r\nBad Request!\r\n"}
+	errInvalid     = &cgiError{http.StatusBadRequest, "Error\r\nErrorID=2, Detail=Invalid Request!\r\n"}
+	errNoModule    = &cgiError{http.StatusNotFound, "Error\r\nNot Found!\r\n"}
+	errAuthority   = &cgiError{http.StatusForbidden, `{"error":{"code":403,"message":"Authority:check failure."},"result":false}` + "\r\n"}
+	errWeak        = &cgiError{http.StatusBadRequest, "Error\r\nPassword Too Weak!\r\n"}
+	errOldPassword = &cgiError{http.StatusBadRequest, "Error\r\nInvalid Authority!\r\n"}
+	errBusy        = &cgiError{http.StatusServiceUnavailable, "Error\r\nResource is limited!\r\n"}
+	// errHTTPSOnly: passwords stand in the query of these actions, so over plain
+	// HTTP they would cross the network readable. Real recorders let that happen;
+	// this one does not.
+	errHTTPSOnly = &cgiError{http.StatusBadRequest, "Error\r\nHTTPS only\r\n"}
+)
+
+// action is one CGI action: MODULE.action in the table of actions.
+type action struct {
+	admin bool // only for accounts of the group admin
+	do    func(*cgiCall) error
+}
+
+// serveCGI answers one request below /cgi-bin/.
+func (l *lan) serveCGI(w http.ResponseWriter, r *http.Request) {
+	l.tidy()
+	from := client(r, recorder.Client{Via: rekey.InterfaceCGI, Type: "CGI"})
+	module := strings.TrimPrefix(r.URL.Path, cgiPrefix)
+	if wantsChallenge(module + "?" + r.URL.Query().Get("action")) {
+		l.refuseChallenge(r.Context(), module, from)
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		writeCGI(w, http.StatusNotImplemented, "Error\r\nNot Implemented!\r\n")
+		return
+	}
+	account, ok := l.digestLogin(w, r, from)
+	if !ok {
+		return
+	}
+	if path, ok := strings.CutPrefix(module, "RPC_Loadfile/"); ok {
+		l.serveFile(w, r, path)
+		return
+	}
+	q, err := parseQuery(r.URL.RawQuery)
+	c := &cgiCall{lan: l, r: r, q: q, account: account, from: from}
+	if err == nil {
+		err = c.run(module)
+	}
+	if err != nil {
+		e := cgiErrorOf(err)
+		if e.status == http.StatusInternalServerError {
+			l.log.ErrorContext(r.Context(), "CGI request failed", "module", module, "error", err)
+		}
+		writeCGI(w, e.status, e.body)
+		return
+	}
+	writeCGI(w, http.StatusOK, c.out.String())
+}
+
+// run finds the action and the right to it.
+func (c *cgiCall) run(module string) error {
+	actions, known := cgiModules[module]
+	if !known {
+		return errNoModule
+	}
+	a, known := actions[c.q["action"]]
+	if !known {
+		return errInvalid
+	}
+	if a.admin && !c.isAdmin(c.account) {
+		return errAuthority
+	}
+	return a.do(c)
+}
+
+func (l *lan) isAdmin(account string) bool {
+	for _, a := range l.box.Accounts() {
+		if a.Name == account {
+			return a.Group == recorder.GroupAdmin
+		}
+	}
+	return false
+}
+
+// cgiErrorOf turns an error of the box into what goes over the wire.
+func cgiErrorOf(err error) *cgiError {
+	var e *cgiError
+	var login *rekey.LoginError
+	var policy *recorder.PolicyError
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.As(err, &login):
+		if errors.Is(login.Kind, rekey.ErrLocked) {
+			return lockedError(login)
+		}
+		return errOldPassword
+	case errors.As(err, &policy):
+		return errWeak
+	case errors.Is(err, rekey.ErrDenied):
+		return errAuthority
+	case errors.Is(err, rekey.ErrStorage):
+		return &cgiError{http.StatusInternalServerError, "Error\r\nInternal Error!\r\n"}
+	}
+	return errBadRequest
+}
+
+func lockedError(e *rekey.LoginError) *cgiError {
+	return &cgiError{http.StatusForbidden, fmt.Sprintf(
+		`{"ErrorCode":%d,"Result":false,"RmLock":%d,"RmLogin":%d}`+"\r\n", codeLocked, wholeSeconds(e.LockedFor), max(0, e.TriesLeft))}
+}
+
+// wholeSeconds rounds up: who waits that long finds the lock gone.
+func wholeSeconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
+
+// writeCGI sends a text answer with the headers that recorders of the family
+// send, the odd cookie included. They close the connection after each one.
+func writeCGI(w http.ResponseWriter, status int, body string) {
+	h := w.Header()
+	h.Set("X-XSS-Protection", "1; mode=block")
+	h.Set("X-Frame-Options", "SAMEORIGIN")
+	h.Set("Content-Security-Policy", "script-src 'self' 'unsafe-inline' 'unsafe-eval'")
+	h.Set("Strict-Transport-Security", "max-age=604800; includeSubDomains")
+	h.Set("Content-Type", "text/plain;charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Connection", "close")
+	h.Set("Set-Cookie", "secure; HttpOnly")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // a client that went away is no concern
+}
+
+// digestLogin lets in who proves to know the password of an account, and
+// otherwise answers the request. A proof is held against the account once for
+// each request; what is malformed, signed for another URI or made with an old
+// nonce is refused before that, so it costs no try and tells nothing.
+func (l *lan) digestLogin(w http.ResponseWriter, r *http.Request, from recorder.Client) (account string, ok bool) {
+	if !l.box.Initialised() {
+		writeCGI(w, http.StatusUnauthorized, "Invalid Authority!\r\n")
+		return "", false
+	}
+	c, err := parseDigest(r.Header.Get("Authorization"))
+	if err != nil || c.realm != l.box.Realm() || c.qop != "auth" || c.uri != r.RequestURI {
+		l.challenge(w, false, "")
+		return "", false
+	}
+	proved, inOrder := l.nonces.use(c.nonce, c.count())
+	if !inOrder || !l.nonces.fresh(c.nonce) {
+		l.challenge(w, true, "")
+		return "", false
+	}
+	if err := l.hold(c, proved, r.Method, from); err != nil {
+		l.refuseDigest(w, r, err)
+		return "", false
+	}
+	return c.username, true
+}
+
+// hold holds the proof against the account.
+func (l *lan) hold(c credentials, proved, method string, from recorder.Client) error {
+	proof := func(ha1 string) bool { return c.provesHTTP(ha1, method) }
+	if proved == c.username {
+		_, err := l.box.ProveAgain(c.username, from, proof)
+		return err
+	}
+	if _, err := l.box.Prove(c.username, from, proof); err != nil {
+		return err
+	}
+	_, closed := l.box.SessionOpened(c.username, from)
+	l.nonces.keep(c.nonce, c.username, c.count(), closed)
+	return nil
+}
+
+func (l *lan) refuseDigest(w http.ResponseWriter, r *http.Request, err error) {
+	var login *rekey.LoginError
+	switch {
+	case !errors.As(err, &login):
+		l.log.ErrorContext(r.Context(), "hold a login against the box", "error", err)
+		writeCGI(w, http.StatusInternalServerError, "Error\r\nInternal Error!\r\n")
+	case errors.Is(login.Kind, rekey.ErrLocked):
+		e := lockedError(login)
+		writeCGI(w, e.status, e.body)
+	default:
+		l.challenge(w, false, "Invalid Authority!\r\n")
+	}
+}
+
+func (l *lan) challenge(w http.ResponseWriter, stale bool, body string) {
+	w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Digest realm="%s",qop="auth",nonce="%s", opaque="", stale="%t"`,
+		l.box.Realm(), l.nonces.issue(), stale))
+	writeCGI(w, http.StatusUnauthorized, body)
+}
+
+// tidy forgets what is too old, so that the list of active users is true.
+func (l *lan) tidy() {
+	l.nonces.tidy()
+	l.sessions.tidy()
+}

@@ -1,0 +1,54 @@
+package lan
+
+// cgiModules is every CGI action that the recorder answers.
+var cgiModules = map[string]map[string]action{
+	"magicBox.cgi": {
+		"getDeviceType":        {do: tell("type", boxModel)},
+		"getDeviceClass":       {do: tell("class", boxClass)},
+		"getSerialNo":          {do: tell("sn", boxSerial)},
+		"getMachineName":       {do: tell("name", boxName)},
+		"getVendor":            {do: tell("vendor", boxVendor)},
+		"getHardwareVersion":   {do: tell("version", boxHardware)},
+		"getSoftwareVersion":   {do: cgiSoftwareVersion},
+		"getSystemInfo":        {do: cgiSystemInfo},
+		"getProductDefinition": {do: cgiProductDefinition},
+	},
+	"global.cgi": {
+		"getCurrentTime": {do: cgiCurrentTime},
+	},
+	"userManager.cgi": {
+		"getUserInfoAll":          {admin: true, do: cgiUsers},
+		"getActiveUserInfoAll":    {admin: true, do: cgiActiveUsers},
+		"getGroupInfoAll":         {admin: true, do: cgiGroups},
+		"addUser":                 {admin: true, do: cgiAddUser},
+		"deleteUser":              {admin: true, do: cgiDeleteUser},
+		"modifyPassword":          {do: cgiModifyPassword},
+		"modifyPasswordByManager": {admin: true, do: cgiModifyPasswordByManager},
+	},
+	"configManager.cgi": {
+		"getConfig": {admin: true, do: cgiGetConfig},
+		"setConfig": {admin: true, do: cgiSetConfig},
+	},
+	"Config.backup": {
+		"All": {admin: true, do: cgiBackup},
+	},
+	"mediaFileFind.cgi": {
+		"factory.create": {do: cgiFindCreate},
+		"findFile":       {do: cgiFindFile},
+		"findNextFile":   {do: cgiFindNext},
+		"close":          {do: cgiFindClose},
+		"destroy":        {do: cgiFindDestroy},
+	},
+	"log.cgi": {
+		"startFind": {admin: true, do: cgiLogStart},
+		"doFind":    {admin: true, do: cgiLogNext},
+		"stopFind":  {admin: true, do: cgiLogStop},
+	},
+	"storageDevice.cgi": {
+		"getDeviceAllInfo":   {do: cgiStorage},
+		"factory.getCollect": {do: cgiStorageNames},
+	},
+	"netApp.cgi": {
+		"getInterfaces": {do: cgiInterfaces},
+	},
+}

@@ -1,0 +1,143 @@
+package lan
+
+import (
+	"fmt"
+	"time"
+
+	"rekey"
+	"rekey/internal/recorder"
+)
+
+// Every listed password is this.
+const masked = "******"
+
+// group is a group of accounts and what it may do.
+type group struct {
+	Name          string   `json:"Name"`
+	ID            int      `json:"Id"`
+	Memo          string   `json:"Memo"`
+	AuthorityList []string `json:"AuthorityList"`
+}
+
+func groups() []group {
+	view := []string{"Monitor_01", "Replay_01"}
+	return []group{
+		{recorder.GroupAdmin, 1, "administrator group", append([]string{"AuthUserMag", "AuthSysCfg", "AuthSysInfo", "AuthBackup"}, view...)},
+		{recorder.GroupUser, 2, "user group", view},
+	}
+}
+
+// changedAt prints when a password was last set; the zero time for never.
+func changedAt(t time.Time) string { return t.Format(timeLayout) }
+
+func cgiUsers(c *cgiCall) error {
+	for i, a := range c.box.Accounts() {
+		at := func(field string) string { return fmt.Sprintf("users[%d].%s", i, field) }
+		c.line(at("Group"), a.Group)
+		c.line(at("ID"), i+1)
+		c.line(at("Memo"), a.Memo)
+		c.line(at("Name"), a.Name)
+		c.line(at("Password"), masked)
+		c.line(at("PasswordModifiedTime"), changedAt(a.Changed))
+		c.line(at("Reserved"), a.Reserved)
+		c.line(at("Sharable"), true)
+	}
+	return nil
+}
+
+func cgiActiveUsers(c *cgiCall) error {
+	for i, u := range c.box.Active() {
+		at := func(field string) string { return fmt.Sprintf("users[%d].%s", i, field) }
+		c.line(at("ClientAddress"), u.Address)
+		c.line(at("ClientType"), u.Client)
+		c.line(at("Group"), c.groupOf(u.Account))
+		c.line(at("Id"), i+1)
+		c.line(at("Name"), u.Account)
+	}
+	return nil
+}
+
+func (l *lan) groupOf(account string) string {
+	if l.isAdmin(account) {
+		return recorder.GroupAdmin
+	}
+	return recorder.GroupUser
+}
+
+func cgiGroups(c *cgiCall) error {
+	for i, g := range groups() {
+		c.line(fmt.Sprintf("group[%d].Name", i), g.Name)
+		c.line(fmt.Sprintf("group[%d].Id", i), g.ID)
+		c.line(fmt.Sprintf("group[%d].Memo", i), g.Memo)
+		for j, right := range g.AuthorityList {
+			c.line(fmt.Sprintf("group[%d].AuthorityList[%d]", i, j), right)
+		}
+	}
+	return nil
+}
+
+// cgiAddUser takes a password in the query and so, like the two that change
+// one, only over HTTPS.
+func cgiAddUser(c *cgiCall) error {
+	if c.r.TLS == nil {
+		return errHTTPSOnly
+	}
+	v, err := c.q.need("user.Name", "user.Password", "user.Group")
+	if err != nil {
+		return err
+	}
+	a := rekey.Account{Name: v[0], Group: v[2], Memo: c.q["user.Memo"]}
+	if err := c.box.AddAccount(c.account, a, rekey.NewSecret(v[1]), c.from); err != nil {
+		return err
+	}
+	c.ok()
+	return nil
+}
+
+func cgiDeleteUser(c *cgiCall) error {
+	v, err := c.q.need("name")
+	if err != nil {
+		return err
+	}
+	if err := c.box.DeleteAccount(c.account, v[0], c.from); err != nil {
+		return err
+	}
+	c.ok()
+	return nil
+}
+
+// cgiModifyPassword: a wrong old password costs a login try, which the box counts.
+func cgiModifyPassword(c *cgiCall) error {
+	if c.r.TLS == nil {
+		return errHTTPSOnly
+	}
+	v, err := c.q.need("name", "pwd", "pwdOld")
+	if err != nil {
+		return err
+	}
+	if err := c.box.SetPassword(c.account, v[0], rekey.NewSecret(v[2]), rekey.NewSecret(v[1]), c.from); err != nil {
+		return err
+	}
+	c.ok()
+	return nil
+}
+
+// cgiModifyPasswordByManager has the form of the vendor's document. The
+// manager's password is asked for once more and is a login try.
+func cgiModifyPasswordByManager(c *cgiCall) error {
+	if c.r.TLS == nil {
+		return errHTTPSOnly
+	}
+	v, err := c.q.need("name", "pwd", "managerName", "managerPwd")
+	if err != nil {
+		return err
+	}
+	if _, err := c.box.Password(v[2], rekey.NewSecret(v[3]), c.from); err != nil {
+		return err
+	}
+	if err := c.box.ResetPassword(v[2], v[0], rekey.NewSecret(v[1]), c.from); err != nil {
+		return err
+	}
+	c.ok()
+	return nil
+}

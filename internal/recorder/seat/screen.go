@@ -1,0 +1,99 @@
+package seat
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"rekey/internal/recorder"
+	"rekey/internal/web"
+)
+
+// LockedView is the screen that everybody sees.
+type LockedView struct {
+	Page   string `json:"page"` // "locked"
+	Device string `json:"device"`
+	Model  string `json:"model"`
+	Clock  string `json:"clock"` // the recorder's wall clock, 2006-01-02 15:04
+	Notice string `json:"notice,omitempty"`
+
+	channels int
+}
+
+// notices are what the locked screen may say; the address names one by its key.
+var notices = map[string]string{
+	"changed": "The new password is set. All sessions of the user are closed; log in with the new password.",
+	"setup":   "The recorder is set up. Log in with the password you just made.",
+}
+
+func (s *seat) locked(w http.ResponseWriter, r *http.Request) {
+	i := s.box.Info()
+	v := LockedView{
+		Page: "locked", Device: i.Name, Model: i.Model, Clock: s.box.Now().Format("2006-01-02 15:04"),
+		Notice: notices[r.URL.Query().Get("notice")], channels: min(i.Channels, 16),
+	}
+	web.Respond(w, r, http.StatusOK, v, s.site().Page("Live view", lockedBody(v)))
+}
+
+// InfoView is the page Info, open to everybody at the seat.
+type InfoView struct {
+	Page      string        `json:"page"` // "info"
+	Info      recorder.Info `json:"info"`
+	DeviceID  string        `json:"device_id"` // as read out, in groups; also what its QR code holds
+	Addresses []string      `json:"addresses"`
+	Clock     string        `json:"clock"`
+}
+
+func (s *seat) info(w http.ResponseWriter, r *http.Request) {
+	i := s.box.Info()
+	v := InfoView{Page: "info", Info: i, DeviceID: i.DeviceID, Addresses: s.o.Addresses, Clock: s.box.Now().Format(time.DateTime)}
+	code, err := qrPicture(v.DeviceID)
+	if err != nil {
+		web.Fail(w, r, fmt.Errorf("draw the QR code of the Device ID: %w", err))
+		return
+	}
+	web.Respond(w, r, http.StatusOK, v, s.site(backToScreen).Page("Info", infoBody(v, code)))
+}
+
+// MenuView is the Main Menu. POST /menu/support allows temporary passwords again.
+type MenuView struct {
+	Page            string `json:"page"` // "menu"
+	Account         string `json:"account"`
+	Admin           bool   `json:"admin"`
+	SupportDisabled bool   `json:"support_disabled"` // after 100 wrong temporary passwords
+}
+
+func (s *seat) menu(w http.ResponseWriter, r *http.Request, l *login) {
+	state, err := s.box.GuardState()
+	if err != nil {
+		web.Fail(w, r, err)
+		return
+	}
+	v := MenuView{Page: "menu", Account: l.account, Admin: s.isAdmin(l.account), SupportDisabled: state.Disabled}
+	web.Respond(w, r, http.StatusOK, v, s.site(nav("/menu")...).Page("Main Menu", menuBody(v)))
+}
+
+func (s *seat) allowSupport(w http.ResponseWriter, r *http.Request, l *login) {
+	if err := s.box.EnableSupport(l.account); err != nil {
+		web.Fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/menu", http.StatusSeeOther)
+}
+
+func (s *seat) isAdmin(account string) bool {
+	for _, a := range s.box.Accounts() {
+		if a.Name == account {
+			return a.Group == recorder.GroupAdmin
+		}
+	}
+	return false
+}
+
+// nav is the navigation of somebody who is logged in, standing at a path.
+func nav(at string) []web.Link {
+	return []web.Link{
+		{Text: "Main Menu", Href: "/menu", Current: at == "/menu"},
+		{Text: "Log out", Href: "/logout", Post: true},
+	}
+}

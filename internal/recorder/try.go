@@ -1,0 +1,188 @@
+package recorder
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"rekey"
+	"rekey/seclog"
+)
+
+// A try is one password or proof held against one account. All interfaces come
+// through here, one try at a time: it is charged and saved before anything is
+// compared, so that neither a power cut nor a crowd of clients gets more
+// comparisons than the lock policy allows.
+
+// Prove runs proof against the account's digest secret: HA1, the lower-hex
+// MD5(account:realm:password). A refusal is a *rekey.LoginError; proof is not
+// run where the account is locked. Any other error is rekey.ErrStorage and means
+// refused as well. proof must not call the box.
+//
+// An account that does not exist takes the same time as one that does.
+func (b *Box) Prove(name string, from Client, proof func(ha1 string) bool) (epoch uint64, err error) {
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	return b.try(name, from, b.digest(name, proof))
+}
+
+// ProveAgain is for a client that goes on with a nonce with which it has proved
+// itself before: a proof that holds is neither charged nor logged. One that does
+// not hold is charged before the refusal is told.
+func (b *Box) ProveAgain(name string, from Client, proof func(ha1 string) bool) (epoch uint64, err error) {
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	if a, known := b.state().Accounts[name]; known && b.lockedFor(name) == 0 && b.digest(name, proof)(a) {
+		return a.Epoch, nil
+	}
+	return b.try(name, from, func(account) bool { return false })
+}
+
+// Password holds a typed password against the account's argon2id hash.
+func (b *Box) Password(name string, pw rekey.Secret, from Client) (epoch uint64, err error) {
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	return b.try(name, from, matches(pw))
+}
+
+func matches(pw rekey.Secret) func(account) bool {
+	return func(a account) bool { return fits(a.Hash, pw.Reveal()) }
+}
+
+func (b *Box) digest(name string, proof func(ha1 string) bool) func(account) bool {
+	return func(a account) bool {
+		context := ha1Context(name)
+		if a.Hash == b.nobody.Hash {
+			context = ha1Context(nobodyName)
+		}
+		ha1, err := b.seal.open(a.HA1, context)
+		return err == nil && proof(string(ha1))
+	}
+}
+
+// try charges, compares and settles. The caller holds tries.
+func (b *Box) try(name string, from Client, compare func(account) bool) (uint64, error) {
+	if left := b.lockedFor(name); left > 0 {
+		return 0, b.refuseLocked(name, from, left)
+	}
+	if err := b.charge(name); err != nil {
+		return 0, err
+	}
+	a, known := b.state().Accounts[name]
+	if !known {
+		a = b.nobody
+	}
+	if good := compare(a); !good || !known {
+		return 0, b.refuse(name, from)
+	}
+	return a.Epoch, b.accept(name, from)
+}
+
+// charge counts the try before it is made. For an account that does not exist
+// the file is written just the same: it must not answer sooner.
+func (b *Box) charge(name string) error {
+	return b.commit(func(next *state) ([]seclog.Record, error) {
+		a, known := next.Accounts[name]
+		if !known {
+			return nil, nil
+		}
+		if p := next.lockPolicy(); p.Enabled && a.Fails >= p.Tries {
+			a.Fails = 0 // the lock is over, or lockedFor had refused
+			delete(b.lockedAt, name)
+		}
+		a.Fails++
+		next.Accounts[name] = a
+		return nil, nil
+	})
+}
+
+func (b *Box) accept(name string, from Client) error {
+	return b.commit(func(next *state) ([]seclog.Record, error) {
+		a := next.Accounts[name]
+		a.Fails = 0
+		next.Accounts[name] = a
+		return []seclog.Record{from.record(name, "login", name, "ok")}, nil
+	})
+}
+
+// refuse logs a wrong try, and the lock that it may have brought.
+func (b *Box) refuse(name string, from Client) error {
+	p := b.LockPolicy()
+	e := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: from.Via, Account: name, TriesLeft: -1, Said: "user or password not valid"}
+	records := []seclog.Record{from.record(name, "login.refused", name, "wrong")}
+	if p.Enabled {
+		a, known := b.state().Accounts[name]
+		if !known {
+			a.Fails = 1 // as if it were there
+		}
+		e.TriesLeft = max(0, p.Tries-a.Fails)
+	}
+	if e.TriesLeft == 0 {
+		e.LockedFor = b.lockedFor(name)
+		records = append(records, from.record("recorder", "account.locked", name, e.LockedFor.String()))
+	}
+	if err := b.log(records...); err != nil {
+		return errors.Join(e, err)
+	}
+	return e
+}
+
+func (b *Box) refuseLocked(name string, from Client, left time.Duration) error {
+	e := &rekey.LoginError{Kind: rekey.ErrLocked, Interface: from.Via, Account: name, TriesLeft: 0, LockedFor: left, Said: "account locked"}
+	r := from.record(name, "login.refused", name, "locked")
+	r.Detail["seconds_left"] = strconv.Itoa(int(left / time.Second))
+	if err := b.log(r); err != nil {
+		return errors.Join(e, err)
+	}
+	return e
+}
+
+// lockedFor is how long the account stays locked; 0 = it is not. The start of
+// the lock lives in memory only, so that after a power cut it runs in full. The
+// caller holds tries.
+func (b *Box) lockedFor(name string) time.Duration {
+	s := b.state()
+	p := s.lockPolicy()
+	if a, known := s.Accounts[name]; !known || !p.Enabled || a.Fails < p.Tries {
+		delete(b.lockedAt, name)
+		return 0
+	}
+	now := b.clock()
+	at, ok := b.lockedAt[name]
+	if !ok || now < at {
+		b.lockedAt[name] = now
+		at = now
+	}
+	return max(0, at+p.LockFor-now)
+}
+
+// Locked tells how long the account stays locked; 0 = it is not.
+func (b *Box) Locked(name string) time.Duration {
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	return b.lockedFor(name)
+}
+
+// settleLocks forgets the wrong tries of locks that have run out. The caller
+// holds tries.
+func (b *Box) settleLocks() error {
+	var over []string
+	s := b.state()
+	p := s.lockPolicy()
+	for name, a := range s.Accounts {
+		if p.Enabled && a.Fails >= p.Tries && b.lockedFor(name) == 0 {
+			over = append(over, name)
+		}
+	}
+	if len(over) == 0 {
+		return nil
+	}
+	return b.commit(func(next *state) ([]seclog.Record, error) {
+		for _, name := range over {
+			a := next.Accounts[name]
+			a.Fails = 0
+			next.Accounts[name] = a
+		}
+		return nil, nil
+	})
+}
