@@ -1,0 +1,126 @@
+package dahua
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"rekey"
+)
+
+// Accounts lists the recorder's users.
+func (s *session) Accounts(ctx context.Context) ([]rekey.Account, error) {
+	rows, err := s.users(ctx, "getUserInfoAll")
+	if err != nil {
+		return nil, err
+	}
+	accounts := make([]rekey.Account, 0, len(rows))
+	for _, u := range rows {
+		a := rekey.Account{Name: u["Name"], Group: u["Group"], Memo: u["Memo"], Reserved: u["Reserved"] == "true"}
+		if t, err := parseStamp(u["PasswordModifiedTime"]); err == nil && t.Year() > 1990 {
+			a.Changed = t
+		}
+		accounts = append(accounts, a)
+	}
+	return accounts, nil
+}
+
+// ActiveUsers lists who is logged in, this session included.
+func (s *session) ActiveUsers(ctx context.Context) ([]rekey.ActiveUser, error) {
+	rows, err := s.users(ctx, "getActiveUserInfoAll")
+	if err != nil {
+		return nil, err
+	}
+	users := make([]rekey.ActiveUser, 0, len(rows))
+	for _, u := range rows {
+		users = append(users, rekey.ActiveUser{Account: u["Name"], Address: u["ClientAddress"], Client: u["ClientType"]})
+	}
+	return users, nil
+}
+
+// users reads a list of userManager; each row by its keys, nested ones flattened.
+func (s *session) users(ctx context.Context, method string) ([]map[string]string, error) {
+	var rows []map[string]string
+	err := s.either(ctx,
+		func(r *rpc) error {
+			var told struct {
+				Users []map[string]any `json:"users"`
+			}
+			if err := r.get(ctx, "userManager."+method, nil, &told); err != nil {
+				return err
+			}
+			for _, u := range told.Users {
+				row := map[string]string{}
+				flatten(u, "", row)
+				rows = append(rows, row)
+			}
+			return s.named(method, rows)
+		},
+		func(c *cgi) error {
+			l, err := c.get(ctx, "userManager.cgi", "action", method)
+			if err != nil {
+				return err
+			}
+			rows = l.rows("users")
+			return s.named(method, rows)
+		})
+	return rows, err
+}
+
+// named refuses a list that names nobody: the one who asks is always in it.
+func (s *session) named(method string, rows []map[string]string) error {
+	for _, row := range rows {
+		if row["Name"] == "" {
+			return &oddAnswer{host: s.at.Address(), what: method, why: "a user without a name"}
+		}
+	}
+	if len(rows) == 0 {
+		return &oddAnswer{host: s.at.Address(), what: method, why: "no user in it"}
+	}
+	return nil
+}
+
+// Keys of the table "General" that make the lock policy.
+const (
+	keyLockOn    = "LockLoginEnable"
+	keyLockTries = "LockLoginTimes"
+	keyLockFor   = "LoginFailLockTime" // seconds
+)
+
+// LockPolicy reads after how many wrong tries an account is locked.
+func (s *session) LockPolicy(ctx context.Context) (rekey.LockPolicy, error) {
+	t, err := s.table(ctx, "General")
+	if err != nil {
+		return rekey.LockPolicy{}, err
+	}
+	tries, okTries := whole(t.flat[keyLockTries])
+	seconds, okFor := whole(t.flat[keyLockFor])
+	on, okOn := t.flat[keyLockOn]
+	if !okTries || !okFor || !okOn || tries < 0 || seconds < 0 || seconds > 1<<31 {
+		return rekey.LockPolicy{}, &refusedError{kind: rekey.ErrUnsupported, host: s.at.Address(), what: "the lock policy", said: "not told in its settings"}
+	}
+	return rekey.LockPolicy{Enabled: on == "true", Tries: int(tries), LockFor: time.Duration(seconds) * time.Second}, nil
+}
+
+// SetLockPolicy writes the lock policy; the rest of the table stays.
+func (s *session) SetLockPolicy(ctx context.Context, p rekey.LockPolicy) error {
+	t, err := s.table(ctx, "General")
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, t, map[string]string{
+		keyLockOn: strconv.FormatBool(p.Enabled), keyLockTries: strconv.Itoa(p.Tries),
+		keyLockFor: strconv.Itoa(int(p.LockFor / time.Second)),
+	})
+}
+
+// sameAccount compares names as recorders do.
+func sameAccount(a, b string) bool { return strings.EqualFold(a, b) }
+
+var (
+	_ rekey.AccountLister    = (*session)(nil)
+	_ rekey.ActiveUserLister = (*session)(nil)
+	_ rekey.LockPolicyReader = (*session)(nil)
+	_ rekey.LockPolicySetter = (*session)(nil)
+)

@@ -1,0 +1,155 @@
+// Package dahua is the driver for the Dahua family: Lorex, Dahua, Amcrest and
+// other names on the same firmware. It speaks the JSON RPC of the recorder's web
+// page (RPC2), the HTTP CGI with digest, and the DHIP discovery frame.
+//
+// Sources: public client code and captures of real recorders; what is sent and
+// understood is told at each place. Where firmwares differ, the recorder is
+// asked at run time.
+package dahua
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"rekey"
+	"rekey/internal/rtsp"
+	"rekey/internal/transport"
+)
+
+// family is Driver.Family and Identity.Family.
+const family = "dahua"
+
+// streamPath is the live picture of the first channel, small stream.
+const streamPath = "/cam/realmonitor?channel=1&subtype=1"
+
+// Driver speaks to recorders of the Dahua family. It holds no state of any recorder.
+type Driver struct {
+	log           *slog.Logger
+	limits        transport.Limits
+	clearPassword bool
+}
+
+// Option changes how a Driver behaves.
+type Option func(*Driver)
+
+// AcceptClearPassword lets passwords be set over plain HTTP where the recorder
+// offers nothing better: the risk rekey.RiskClearPassword, accepted by name.
+func AcceptClearPassword() Option { return func(d *Driver) { d.clearPassword = true } }
+
+// WithLimits sets the limits of every exchange.
+func WithLimits(l transport.Limits) Option { return func(d *Driver) { d.limits = l } }
+
+// New returns the driver. The log gets one line for each request at debug level.
+func New(log *slog.Logger, options ...Option) *Driver {
+	d := &Driver{log: log}
+	for _, o := range options {
+		o(d)
+	}
+	return d
+}
+
+var _ rekey.Driver = (*Driver)(nil)
+
+// Family is "dahua".
+func (d *Driver) Family() string { return family }
+
+// Open logs in once: by RPC2 where the recorder has it, else by HTTP digest. A
+// refused RPC2 login is never tried again by CGI.
+func (d *Driver) Open(ctx context.Context, id rekey.Identity, l rekey.Login, tries rekey.Tries) (rekey.Session, error) {
+	if err := usable(l); err != nil {
+		return nil, err
+	}
+	rpcDoor, hasRPC := door(id, rekey.InterfaceRPC2)
+	cgiDoor, hasCGI := door(id, rekey.InterfaceCGI)
+	if hasRPC {
+		s, err := d.openRPC(ctx, id, rpcDoor, l, tries)
+		if !errors.Is(err, errNoRPC) {
+			return s, err
+		}
+		if !hasCGI {
+			cgiDoor, hasCGI = rpcDoor, true
+			cgiDoor.Kind = rekey.InterfaceCGI
+		}
+	}
+	if !hasCGI {
+		return nil, fmt.Errorf("%w: neither RPC2 nor CGI was found on this recorder", rekey.ErrUnsupported)
+	}
+	return d.openCGI(ctx, id, cgiDoor, l, tries)
+}
+
+func (d *Driver) openRPC(ctx context.Context, id rekey.Identity, at rekey.Interface, l rekey.Login, tries rekey.Tries) (rekey.Session, error) {
+	r, err := d.loginRPC(ctx, at, l, tries)
+	if err != nil {
+		return nil, err
+	}
+	s := d.newSession(id, at, l, tries)
+	s.rpc = r
+	s.keepAlive()
+	return s, nil
+}
+
+func (d *Driver) openCGI(ctx context.Context, id rekey.Identity, at rekey.Interface, l rekey.Login, tries rekey.Tries) (rekey.Session, error) {
+	s := d.newSession(id, at, l, tries)
+	if _, err := s.web(ctx); err != nil {
+		s.release()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Check tries a login at one door by a fresh connection and logs out again.
+func (d *Driver) Check(ctx context.Context, at rekey.Interface, l rekey.Login, tries rekey.Tries) error {
+	if err := usable(l); err != nil {
+		return err
+	}
+	switch at.Kind {
+	case rekey.InterfaceRPC2:
+		r, err := d.loginRPC(ctx, at, l, tries)
+		if err != nil {
+			return err
+		}
+		defer r.http.Close()
+		return r.logout(ctx)
+	case rekey.InterfaceCGI:
+		c := d.newCGI(at, l, tries)
+		defer c.http.Close()
+		return c.prove(ctx)
+	case rekey.InterfaceRTSP:
+		return rtsp.Check(ctx, at, streamPath, l, tries)
+	}
+	return fmt.Errorf("%w: a password cannot be tried on %q by this driver", rekey.ErrUnsupported, at.Kind)
+}
+
+// usable refuses what can be no login, before anything is sent.
+func usable(l rekey.Login) error {
+	if l.Account == "" {
+		return fmt.Errorf("%w: the account name is empty", rekey.ErrInput)
+	}
+	if l.Password.IsZero() {
+		return fmt.Errorf("%w: the password of account %q is empty", rekey.ErrInput, l.Account)
+	}
+	return nil
+}
+
+// door is the encrypted interface of that kind, else the plain one.
+func door(id rekey.Identity, kind rekey.InterfaceKind) (rekey.Interface, bool) {
+	for _, i := range id.Interfaces {
+		if i.Kind == kind && i.TLS {
+			return i, true
+		}
+	}
+	return id.Interface(kind)
+}
+
+// settle tells the budget how a try ended and returns the refusal, if it was one.
+func settle(tries rekey.Tries, account string, refusal *rekey.LoginError) error {
+	if refusal == nil {
+		return tries.Settle(account, nil)
+	}
+	if err := tries.Settle(account, refusal); err != nil {
+		return errors.Join(refusal, err)
+	}
+	return refusal
+}

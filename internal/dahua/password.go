@@ -1,0 +1,212 @@
+package dahua
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"rekey"
+)
+
+// SetPassword changes the password of the account that is logged in: by the RSA
+// and AES envelope where the recorder has it, else by CGI over HTTPS. Afterwards
+// the recorder may have ended this session; log in again to go on.
+func (s *session) SetPassword(ctx context.Context, old, new rekey.Secret) error {
+	if err := settable(old, new); err != nil {
+		return err
+	}
+	account, book := s.claim(old)
+	if book {
+		if err := s.tries.Spend(account); err != nil {
+			return err
+		}
+	}
+	err := s.setPassword(ctx, account, old, new)
+	if err != nil && afterSend(err) {
+		return s.unknown(account, err)
+	}
+	var refusal *rekey.LoginError
+	if book && (err == nil || errors.As(err, &refusal)) {
+		if settled := settle(s.tries, account, refusal); err == nil {
+			err = settled
+		}
+	}
+	if err == nil {
+		s.changedTo(new)
+	}
+	return err
+}
+
+// settable refuses what no recorder would take, before anything is sent.
+func settable(old, new rekey.Secret) error {
+	switch {
+	case old.IsZero() || new.IsZero():
+		return fmt.Errorf("%w: the old and the new password must not be empty", rekey.ErrInput)
+	case old.Equal(new):
+		return fmt.Errorf("%w: the new password is the old one", rekey.ErrInput)
+	}
+	return nil
+}
+
+// claim tells whether the old password must be booked as a try: one that this
+// session was opened with has been proved already.
+func (s *session) claim(old rekey.Secret) (account string, book bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.login.Account, !s.login.Password.Equal(old)
+}
+
+func (s *session) setPassword(ctx context.Context, account string, old, new rekey.Secret) error {
+	if s.rpc != nil {
+		err := s.byEnvelope(ctx, account, old, new)
+		if !lacks(err) {
+			return err
+		}
+	}
+	c, err := s.safely(ctx)
+	if err != nil {
+		return err
+	}
+	return c.put(ctx, "userManager.cgi", "action", "modifyPassword", "name", account, "pwd", new.Reveal(), "pwdOld", old.Reveal())
+}
+
+func (s *session) byEnvelope(ctx context.Context, account string, old, new rekey.Secret) error {
+	info, err := s.rpc.encryptInfo(ctx)
+	if err != nil {
+		return beforeChange(err)
+	}
+	sealed, err := info.seal(map[string]string{"name": account, "pwd": new.Reveal(), "pwdOld": old.Reveal()}, rand.Reader)
+	if err != nil {
+		return err
+	}
+	const method = "Security.modifyPasswordPlain"
+	answer, _, err := s.rpc.ask(ctx, question{path: pathRPC, method: method, params: sealed, once: true})
+	if err != nil || answer.ok() {
+		return err
+	}
+	if answer.Code == codeUserOrPassword || answer.Code == codePassword || answer.Code == codeLocked {
+		return answer.loginRefusal(account)
+	}
+	return answer.refusal(s.at.Address(), method)
+}
+
+// beforeChange marks an error of a request that changes nothing, whatever became of it.
+func beforeChange(err error) error {
+	if err == nil || lacks(err) || !afterSend(err) {
+		return err
+	}
+	return &refusedError{kind: rekey.ErrUnreachable, said: clean(err.Error()), what: "the preparation; nothing was changed"}
+}
+
+// ResetPassword sets another account's password as its manager, by CGI over
+// HTTPS. Two spellings of the request are in the field; the second is sent only
+// when the first was answered as a bad request.
+func (s *session) ResetPassword(ctx context.Context, account string, new rekey.Secret) error {
+	s.mu.Lock()
+	manager := s.login
+	s.mu.Unlock()
+	switch {
+	case account == "" || new.IsZero():
+		return fmt.Errorf("%w: the account and the new password must not be empty", rekey.ErrInput)
+	case sameAccount(account, manager.Account):
+		return fmt.Errorf("%w: %q is the account that is logged in; its own password is changed with the old one", rekey.ErrInput, account)
+	}
+	c, err := s.safely(ctx)
+	if err != nil {
+		return err
+	}
+	const action = "modifyPasswordByManager"
+	err = c.put(ctx, "userManager.cgi", "action", action, "name", account, "pwd", new.Reveal(),
+		"managerName", manager.Account, "managerPwd", manager.Password.Reveal())
+	if badRequest(err) {
+		err = c.put(ctx, "userManager.cgi", "action", action, "userName", account, "pwd", new.Reveal(),
+			"managerName", manager.Account, "managerPwd", manager.Password.Reveal(), "accountType", "0")
+	}
+	if err != nil && afterSend(err) {
+		return s.unknown(account, err)
+	}
+	return err
+}
+
+// badRequest: the recorder did not understand the request. A word about the
+// password itself is another matter.
+func badRequest(err error) bool {
+	var refused *refusedError
+	return errors.As(err, &refused) && (refused.said == "Error Bad Request!" || refused.said == "Error")
+}
+
+// safely is the CGI at a door where passwords may travel: HTTPS, or plain HTTP
+// when that risk was accepted by name.
+func (s *session) safely(ctx context.Context) (*cgi, error) {
+	if s.at.TLS {
+		return s.webBeforeChange(ctx, s.at)
+	}
+	at, found, err := s.secureDoor(ctx)
+	switch {
+	case err != nil:
+		return nil, beforeChange(err)
+	case found:
+		return s.webBeforeChange(ctx, at)
+	case s.driver.clearPassword:
+		return s.webBeforeChange(ctx, s.at)
+	}
+	return nil, fmt.Errorf("%w: %s: %s offers neither an encrypted call nor HTTPS, so the new password would cross the network in the clear; switch HTTPS on, or accept the risk by this name",
+		rekey.ErrRisk, rekey.RiskClearPassword, s.at.Address())
+}
+
+// webBeforeChange logs in by a harmless request just before a password goes out,
+// so that the request with the password is sent once, signed, and not first
+// without a login to fetch a challenge.
+func (s *session) webBeforeChange(ctx context.Context, at rekey.Interface) (*cgi, error) {
+	s.mu.Lock()
+	slot := &s.cgi
+	if at.TLS != s.at.TLS {
+		slot = &s.safe
+	}
+	at.Kind = rekey.InterfaceCGI
+	c, err := s.proved(ctx, slot, at)
+	s.mu.Unlock()
+	if err == nil {
+		err = c.prove(ctx)
+	}
+	return c, beforeChange(err)
+}
+
+// secureDoor finds the CGI over HTTPS.
+func (s *session) secureDoor(ctx context.Context) (rekey.Interface, bool, error) {
+	if i, ok := door(s.id, rekey.InterfaceCGI); ok && i.TLS {
+		return i, true, nil
+	}
+	t, port, err := s.port(ctx, "Https")
+	if err != nil || port == 0 || !t.on() {
+		return rekey.Interface{}, false, err
+	}
+	return s.pinned(ctx, rekey.Interface{Kind: rekey.InterfaceCGI, Host: s.at.Host, Port: port, TLS: true}), true, nil
+}
+
+// unknown says that nobody knows which password is in force, and stops every
+// further login by this session: any might be a wrong try.
+func (s *session) unknown(account string, cause error) error {
+	err := fmt.Errorf("%w: the password of account %q at %s may or may not have been changed: %v; resume finds out", rekey.ErrUnknown, account, s.at.Address(), cause)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sameAccount(account, s.login.Account) {
+		s.forget()
+		s.over = err
+	}
+	return err
+}
+
+// changedTo makes later CGI logins of this session use the new password.
+func (s *session) changedTo(new rekey.Secret) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.login.Password = new
+	s.forget()
+}
+
+var (
+	_ rekey.PasswordSetter   = (*session)(nil)
+	_ rekey.PasswordResetter = (*session)(nil)
+)

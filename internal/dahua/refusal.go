@@ -1,0 +1,231 @@
+package dahua
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"rekey"
+	"rekey/internal/transport"
+)
+
+// Codes of the JSON RPC. Others are told in numbers.
+const (
+	codeChallenge      = 268632079
+	codeUserOrPassword = 268632085
+	codeLocked         = 268632081
+	codeNotInitialised = 268632086
+	codeUser           = 268632070
+	codePassword       = 268632071
+	codeBlackList      = 268632073
+	codeInUse          = 268632074
+	codeBusy           = 268632075
+	codeSessionLimit   = 486
+	codeNoInterface    = 268632064
+	codeParse          = 268894208
+	codeRequest        = 268894209
+	codeNoMethod       = 268894210
+	codeParameter      = 268894211
+	codeInternal       = 268894212
+	codeNoCode         = 268959743
+	codeAuthority      = 285278249
+	codeNoData         = 285409284
+	codeNoSession      = 287637504
+	codeNoSession2     = 287637505
+	codeClearPassword  = 611
+)
+
+// refusedError is a clear no to one request: nothing was done.
+type refusedError struct {
+	kind error
+	host string
+	what string
+	said string
+	code int64
+}
+
+// Error says who refused what, and why.
+func (e *refusedError) Error() string {
+	why := e.said
+	if e.code != 0 {
+		why = strings.TrimSpace(fmt.Sprintf("%s (code %d)", why, e.code))
+	}
+	if why == "" {
+		why = "no reason given"
+	}
+	return fmt.Sprintf("%v: %s refused %s: %s%s", e.kind, e.host, e.what, why, e.hint())
+}
+
+func (e *refusedError) hint() string {
+	switch e.code {
+	case codeNotInitialised:
+		return "; do its first set-up first"
+	case codeNoSession, codeNoSession2:
+		return "; the login has ended, log in again"
+	case codeBusy, codeSessionLimit, codeInUse:
+		return "; log out other users and try again"
+	}
+	return ""
+}
+
+// Unwrap returns the kind.
+func (e *refusedError) Unwrap() error { return e.kind }
+
+// oddAnswer is an answer that cannot be understood. What was asked for may have
+// been done. It wraps rekey.ErrUnreachable.
+type oddAnswer struct{ host, what, why string }
+
+// Error says what was odd.
+func (e *oddAnswer) Error() string {
+	return fmt.Sprintf("%v: %s gave no usable answer to %s: %s", rekey.ErrUnreachable, e.host, e.what, e.why)
+}
+
+// Unwrap returns rekey.ErrUnreachable.
+func (e *oddAnswer) Unwrap() error { return rekey.ErrUnreachable }
+
+// refusal turns an answer that is a no into an error.
+func (a reply) refusal(host, method string) error {
+	return &refusedError{kind: kindOf(a.Code), host: host, what: method, said: clean(a.Message), code: a.Code}
+}
+
+func kindOf(code int64) error {
+	switch code {
+	case codeNoMethod, codeNoInterface, codeClearPassword:
+		return rekey.ErrUnsupported
+	case codeNoSession, codeNoSession2, codeNotInitialised, codeBusy, codeSessionLimit, codeInUse:
+		return rekey.ErrConflict
+	case codeLocked:
+		return rekey.ErrLocked
+	case codeParse, codeRequest, codeParameter:
+		return rekey.ErrInput
+	case codeInternal:
+		return rekey.ErrUnreachable
+	}
+	return rekey.ErrDenied
+}
+
+// loginRefusal reads a refused RPC login; nil when the code is not about the
+// account or the password.
+func (a reply) loginRefusal(account string) *rekey.LoginError {
+	e := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: rekey.InterfaceRPC2, Account: account, TriesLeft: -1, Said: clean(a.Message)}
+	var told struct {
+		Left   *json.Number `json:"remainLoginTimes"`
+		Locked *json.Number `json:"remainLockSecond"`
+		Error  string       `json:"error"`
+	}
+	if json.Unmarshal(a.Params, &told) == nil {
+		e.TriesLeft, e.LockedFor = number(told.Left, -1), time.Duration(number(told.Locked, 0))*time.Second
+		if e.Said == "" {
+			e.Said = clean(told.Error)
+		}
+	}
+	switch a.Code {
+	case codeLocked:
+		e.Kind = rekey.ErrLocked
+	case codeUserOrPassword, codeUser, codePassword, http.StatusBadRequest, http.StatusUnauthorized:
+		if e.LockedFor > 0 {
+			e.Kind = rekey.ErrLocked // this try was the one that locked it
+		}
+	case codeBlackList:
+		e.Said = strings.TrimSpace(e.Said + " (this address is on the recorder's black list)")
+	default:
+		return nil
+	}
+	return e
+}
+
+func number(n *json.Number, missing int) int {
+	if n == nil {
+		return missing
+	}
+	v, err := n.Int64()
+	if err != nil || v < -1 || v > 1<<31-1 {
+		return missing
+	}
+	return int(v)
+}
+
+// cgiRefusal reads an HTTP answer that is not the wanted one. Signed 401s are
+// read by cgi.get, which knows that a password was sent.
+func cgiRefusal(host, what string, status int, body []byte) error {
+	said := clean(string(body))
+	e := &refusedError{kind: rekey.ErrInput, host: host, what: what, said: said}
+	switch {
+	case status == http.StatusNotFound, status == http.StatusNotImplemented, status == http.StatusMethodNotAllowed:
+		e.kind, e.said = rekey.ErrUnsupported, fmt.Sprintf("not in this firmware (HTTP status %d)", status)
+	case status == http.StatusUnauthorized, strings.Contains(said, "Authori"):
+		e.kind = rekey.ErrDenied
+	case status == http.StatusForbidden:
+		e.kind = rekey.ErrDenied
+	case strings.Contains(said, "getting param"), strings.Contains(said, "Invalid Request"):
+		e.kind = rekey.ErrUnsupported
+	case status >= 500:
+		return &oddAnswer{host: host, what: what, why: fmt.Sprintf("HTTP status %d", status)}
+	}
+	return e
+}
+
+// lockState reads the body of a 403: {"ErrorCode":268632081,"RmLock":1800,"RmLogin":0}.
+func lockState(account string, body []byte) *rekey.LoginError {
+	e := &rekey.LoginError{Kind: rekey.ErrLocked, Interface: rekey.InterfaceCGI, Account: account, TriesLeft: -1, Said: clean(string(body))}
+	var told struct {
+		Code  json.Number  `json:"ErrorCode"`
+		Lock  *json.Number `json:"RmLock"`
+		Login *json.Number `json:"RmLogin"`
+	}
+	if json.Unmarshal(body, &told) != nil {
+		return e
+	}
+	e.TriesLeft, e.LockedFor = number(told.Login, -1), time.Duration(number(told.Lock, 0))*time.Second
+	if e.LockedFor == 0 && e.TriesLeft > 0 {
+		e.Kind = rekey.ErrDenied
+	}
+	return e
+}
+
+// lacks reports whether RPC2, or the method of it, is not in this firmware.
+func lacks(err error) bool {
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		return refused.code == codeNoMethod || refused.code == codeNoInterface
+	}
+	return errors.Is(err, errNoRPC)
+}
+
+// afterSend reports whether the recorder may have done what it was asked although err came.
+func afterSend(err error) bool {
+	var odd *oddAnswer
+	var refused *refusedError
+	switch {
+	case errors.As(err, &refused):
+		return refused.code == codeInternal
+	case errors.As(err, &odd):
+		return true
+	}
+	return transport.MaybeSent(err)
+}
+
+// clean shortens what a recorder said to one printable line, for errors.
+func clean(s string) string {
+	if s = printable(s); strings.HasPrefix(s, "<") {
+		return "a web page"
+	}
+	return s
+}
+
+func printable(s string) string {
+	const most = 120
+	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || r == 0xfffd {
+			return ' '
+		}
+		return r
+	}, s)), " ")
+	if runes := []rune(s); len(runes) > most {
+		s = string(runes[:most]) + "..."
+	}
+	return s
+}

@@ -1,0 +1,237 @@
+package dahua
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"rekey"
+	"rekey/internal/transport"
+)
+
+// session is one login. RPC2 is used where it is there; CGI for what RPC2 lacks.
+type session struct {
+	driver *Driver
+	log    *slog.Logger
+	id     rekey.Identity
+	at     rekey.Interface // the door that the login was made at
+	tries  rekey.Tries
+	rpc    *rpc // nil: the recorder has none
+
+	mu     sync.Mutex
+	login  rekey.Login
+	cgi    *cgi           // made when first needed
+	safe   *cgi           // the same over HTTPS, where the session came in by HTTP
+	prints map[int]string // certificates seen, by port; held for the session
+	over   error          // set when it is not known which password is in force
+
+	stop   context.CancelFunc
+	beat   sync.WaitGroup
+	closed sync.Once
+}
+
+func (d *Driver) newSession(id rekey.Identity, at rekey.Interface, l rekey.Login, tries rekey.Tries) *session {
+	return &session{driver: d, log: d.log, id: id, at: at, tries: tries, login: l, stop: func() {}, prints: map[int]string{}}
+}
+
+// Close stops the keep-alive and logs out, even when ctx has ended.
+func (s *session) Close(ctx context.Context) (err error) {
+	s.closed.Do(func() {
+		s.release()
+		if s.rpc == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		err = s.rpc.logout(ctx)
+		s.rpc.http.Close()
+	})
+	return err
+}
+
+func (s *session) release() {
+	s.stop()
+	s.beat.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget()
+}
+
+// forget drops the CGI logins; s.mu is held.
+func (s *session) forget() {
+	for _, c := range []*cgi{s.cgi, s.safe} {
+		if c != nil {
+			c.http.Close()
+		}
+	}
+	s.cgi, s.safe = nil, nil
+}
+
+// keepAlive tells the recorder twice an interval that the session is in use.
+func (s *session) keepAlive() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	s.beat.Go(func() {
+		tick := time.NewTicker(s.rpc.alive / 2)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			_, err := s.rpc.call(ctx, "global.keepAlive", map[string]any{"timeout": 300, "active": true})
+			if errors.Is(err, rekey.ErrConflict) {
+				return // the session has ended; the next call says so
+			}
+			if err != nil && ctx.Err() == nil {
+				s.log.DebugContext(ctx, "keep-alive failed", slog.String("host", s.at.Address()), slog.Any("error", err))
+			}
+		}
+	})
+}
+
+// web returns the CGI at the session's door. Its first use is a login of its
+// own with the password of the session, and booked as one.
+func (s *session) web(ctx context.Context) (*cgi, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.at
+	at.Kind = rekey.InterfaceCGI
+	return s.proved(ctx, &s.cgi, at)
+}
+
+// proved returns the CGI kept at slot, logged in; s.mu is held.
+func (s *session) proved(ctx context.Context, slot **cgi, at rekey.Interface) (*cgi, error) {
+	if s.over != nil {
+		return nil, s.over
+	}
+	if *slot == nil {
+		c := s.driver.newCGI(at, s.login, s.tries)
+		*slot = c
+		if err := c.prove(ctx); err != nil {
+			c.mark(err)
+			return nil, err
+		}
+	}
+	return *slot, (*slot).stopped()
+}
+
+// mark keeps the reason why the CGI is not used any more: it is tried once.
+func (c *cgi) mark(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refused == nil {
+		c.refused = err
+	}
+}
+
+// either asks by RPC2 and, where that is not there or lacks the method, by CGI.
+func (s *session) either(ctx context.Context, byRPC func(*rpc) error, byCGI func(*cgi) error) error {
+	var err error
+	if s.rpc != nil {
+		if err = byRPC(s.rpc); !lacks(err) {
+			return err
+		}
+	}
+	c, failed := s.web(ctx)
+	if failed != nil {
+		if err != nil {
+			return fmt.Errorf("%w; by CGI: %w", err, failed)
+		}
+		return failed
+	}
+	return byCGI(c)
+}
+
+// Interfaces tells the doors with the ports of the recorder's own settings. The
+// door in use is told as it was reached: a router may show it at another port.
+func (s *session) Interfaces(ctx context.Context) ([]rekey.Interface, error) {
+	doors := s.webDoors(s.pinned(ctx, s.at))
+	for _, web := range []struct {
+		table string
+		tls   bool
+	}{{"Https", true}, {"Web", false}} {
+		if web.tls == s.at.TLS {
+			continue
+		}
+		t, port, err := s.port(ctx, web.table)
+		if err != nil {
+			return nil, err
+		}
+		if port != 0 && t.on() {
+			doors = append(doors, s.webDoors(s.pinned(ctx, rekey.Interface{Host: s.at.Host, Port: port, TLS: web.tls}))...)
+		}
+	}
+	t, port, err := s.port(ctx, "RTSP")
+	if err != nil {
+		return nil, err
+	}
+	if port != 0 && t.on() {
+		doors = append(doors, rekey.Interface{Kind: rekey.InterfaceRTSP, Host: s.at.Host, Port: port})
+	}
+	return doors, nil
+}
+
+// webDoors are what answers at one web port.
+func (s *session) webDoors(at rekey.Interface) []rekey.Interface {
+	c := at
+	c.Kind = rekey.InterfaceCGI
+	if s.rpc == nil {
+		return []rekey.Interface{c}
+	}
+	r := at
+	r.Kind = rekey.InterfaceRPC2
+	return []rekey.Interface{r, c}
+}
+
+// pinned adds the certificate at that port: the one seen before, or the one that
+// a handshake shows now. It stays without when nobody answers there.
+func (s *session) pinned(ctx context.Context, at rekey.Interface) rekey.Interface {
+	if at.CertSHA256 != "" || !at.TLS {
+		return at
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at.CertSHA256 = s.prints[at.Port]
+	for _, i := range s.id.Interfaces {
+		if i.TLS && i.Port == at.Port && i.CertSHA256 != "" {
+			at.CertSHA256 = i.CertSHA256
+		}
+	}
+	if at.CertSHA256 == "" {
+		c := transport.New(at, s.log, s.driver.limits)
+		defer c.Close()
+		if err := c.Contact(ctx); err != nil {
+			s.log.DebugContext(ctx, "no certificate seen", slog.String("host", at.Address()), slog.Any("error", err))
+			return at
+		}
+		at.CertSHA256 = c.At().CertSHA256
+		s.prints[at.Port] = at.CertSHA256
+	}
+	return at
+}
+
+// port reads the port of a table; 0 when the recorder does not tell the table.
+func (s *session) port(ctx context.Context, name string) (*table, int, error) {
+	t, err := s.table(ctx, name)
+	if absent(err) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	n, ok := whole(t.flat["Port"])
+	if !ok || n < 1 || n > 65535 {
+		return t, 0, nil
+	}
+	return t, int(n), nil
+}
+
+var (
+	_ rekey.Session         = (*session)(nil)
+	_ rekey.InterfaceLister = (*session)(nil)
+)

@@ -1,0 +1,496 @@
+// Package rekeytest is for tests only: the conformance suite that every driver
+// runs against recorders that somebody else wrote.
+package rekeytest
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"rekey"
+)
+
+// Box is a recorder that is switched on, as a suite needs to know it.
+type Box struct {
+	HTTP     rekey.Target
+	HTTPS    rekey.Target // zero: none
+	Admin    rekey.Login
+	Second   rekey.Login // another account of the group admin
+	Tries    int         // wrong tries after which it locks
+	Channels int
+	Clips    int       // recordings on it,
+	From, To time.Time // all of them within
+	Switch   string    // a service that it has and that nobody needs
+}
+
+// Passwords that the suite sets. Good ones hold what is hard on the wire and
+// allowed by the family's rule.
+const (
+	goodPassword = "New-Pass_1%+=<>/?#[]@\\|"
+	weakPassword = "aa"
+)
+
+// RunDriver tests every ability of a driver. plug switches on a new recorder
+// for each test and off at its end.
+func RunDriver(t *testing.T, d rekey.Driver, plug func(t *testing.T) Box) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, rekey.Driver, Box){
+		"identify":                identify,
+		"who is logged in":        whoIsLoggedIn,
+		"accounts":                accounts,
+		"clock":                   clock,
+		"lock policy":             lockPolicy,
+		"services":                services,
+		"settings":                settings,
+		"recordings":              recordings,
+		"a wrong try counts once": wrongCountsOnce,
+		"lock":                    lock,
+		"set password":            setPassword,
+		"set password by HTTPS":   setPasswordByHTTPS,
+		"set password refused":    setPasswordRefused,
+		"reset password":          resetPassword,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, d, plug(t))
+		})
+	}
+	t.Run("not a recorder", func(t *testing.T) {
+		t.Parallel()
+		notARecorder(t, d)
+	})
+}
+
+// Book is a login budget without a limit that counts.
+type Book struct {
+	mu             sync.Mutex
+	Spent, Refused int
+	Given          int
+}
+
+// Spend counts a try.
+func (b *Book) Spend(string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.Spent++
+	return nil
+}
+
+// Settle counts how it ended.
+func (b *Book) Settle(_ string, result error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if result == nil {
+		b.Given++
+	} else {
+		b.Refused++
+	}
+	return nil
+}
+
+func look(t *testing.T, d rekey.Driver, at rekey.Target) rekey.Identity {
+	t.Helper()
+	id, err := d.Identify(t.Context(), at)
+	if err != nil {
+		t.Fatalf("identify %s: %v", at, err)
+	}
+	return id
+}
+
+// open logs in; the session is closed with the test, if it is alive then. With
+// the right password it may cost the login and one more at another door, and
+// nothing of it may stay spent.
+func open(t *testing.T, d rekey.Driver, at rekey.Target, l rekey.Login) rekey.Session {
+	t.Helper()
+	book := &Book{}
+	s, err := d.Open(t.Context(), look(t, d, at), l, book)
+	if err != nil {
+		t.Fatalf("open %s: %v", at, err)
+	}
+	t.Cleanup(func() {
+		_ = s.Close(t.Context())
+		if book.Spent > 2 || book.Given != book.Spent || book.Refused != 0 {
+			t.Errorf("a session cost %d logins, %d given back, %d refused", book.Spent, book.Given, book.Refused)
+		}
+	})
+	return s
+}
+
+// doors are all that the recorder tells of itself.
+func doors(t *testing.T, s rekey.Session) []rekey.Interface {
+	t.Helper()
+	list, err := s.(rekey.InterfaceLister).Interfaces(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// oneOfEach leaves one door of each kind.
+func oneOfEach(list []rekey.Interface) (few []rekey.Interface) {
+	for _, i := range list {
+		if !slices.ContainsFunc(few, func(f rekey.Interface) bool { return f.Kind == i.Kind }) {
+			few = append(few, i)
+		}
+	}
+	return few
+}
+
+func with(l rekey.Login, password string) rekey.Login {
+	return rekey.Login{Account: l.Account, Password: rekey.NewSecret(password)}
+}
+
+func identify(t *testing.T, d rekey.Driver, b Box) {
+	for _, at := range []rekey.Target{b.HTTP, b.HTTPS} {
+		if at == (rekey.Target{}) {
+			continue
+		}
+		id := look(t, d, at)
+		if id.Family != d.Family() || id.Init == rekey.InitFactory || len(id.Interfaces) == 0 || len(id.Learnt) == 0 {
+			t.Errorf("%s: %+v", at, id)
+		}
+		if at.TLS && len(id.Interfaces[0].CertSHA256) != 64 {
+			t.Errorf("%s: no certificate fingerprint", at)
+		}
+	}
+	// It cost no try: the first wrong one is the first that the recorder counts.
+	id := look(t, d, b.HTTP)
+	var refused *rekey.LoginError
+	_, err := d.Open(t.Context(), id, with(b.Admin, "wrong-Pass1"), &Book{})
+	if !errors.As(err, &refused) || (refused.TriesLeft != -1 && refused.TriesLeft != b.Tries-1) {
+		t.Errorf("after identifying: %v", err)
+	}
+}
+
+func whoIsLoggedIn(t *testing.T, d rekey.Driver, b Box) {
+	watch := open(t, d, b.HTTP, b.Admin).(rekey.ActiveUserLister)
+	other, err := d.Open(t.Context(), look(t, d, b.HTTP), b.Second, &Book{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := func() bool {
+		users, err := watch.ActiveUsers(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(users, func(u rekey.ActiveUser) bool {
+			return u.Account == b.Second.Account && u.Address != "" && u.Client != ""
+		})
+	}
+	if !here() {
+		t.Error("a session is not listed")
+	}
+	if err := other.Close(t.Context()); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if _, is := other.(rekey.PasswordSetter); !is {
+		t.Error("the session sets no password")
+	}
+}
+
+func accounts(t *testing.T, d rekey.Driver, b Box) {
+	list, err := open(t, d, b.HTTP, b.Admin).(rekey.AccountLister).Accounts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{b.Admin.Account, b.Second.Account} {
+		if !slices.ContainsFunc(list, func(a rekey.Account) bool { return a.Name == want && a.Group == "admin" }) {
+			t.Errorf("%q is not listed: %+v", want, list)
+		}
+	}
+}
+
+func clock(t *testing.T, d rekey.Driver, b Box) {
+	now, err := open(t, d, b.HTTP, b.Admin).(rekey.ClockReader).Clock(t.Context())
+	if err != nil || now.Location() != time.UTC || now.Year() < 2020 {
+		t.Errorf("%v: %v", now, err)
+	}
+}
+
+func lockPolicy(t *testing.T, d rekey.Driver, b Box) {
+	s := open(t, d, b.HTTP, b.Admin)
+	read := func() rekey.LockPolicy {
+		p, err := s.(rekey.LockPolicyReader).LockPolicy(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	if p := read(); !p.Enabled || p.Tries != b.Tries || p.LockFor <= 0 {
+		t.Errorf("%+v", p)
+	}
+	want := rekey.LockPolicy{Enabled: true, Tries: 4, LockFor: 10 * time.Minute}
+	if err := s.(rekey.LockPolicySetter).SetLockPolicy(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func services(t *testing.T, d rekey.Driver, b Box) {
+	s := open(t, d, b.HTTP, b.Admin)
+	state := func() (on, listed bool) {
+		list, err := s.(rekey.ServiceLister).Services(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sv := range list {
+			if sv.Name == b.Switch {
+				return sv.Enabled, true
+			}
+		}
+		return false, false
+	}
+	on, listed := state()
+	if !listed {
+		t.Fatalf("no %s", b.Switch)
+	}
+	for _, want := range []bool{!on, on} {
+		if err := s.(rekey.ServiceSwitcher).SwitchService(t.Context(), b.Switch, want); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := state(); got != want {
+			t.Errorf("%s is %t, want %t", b.Switch, got, want)
+		}
+	}
+	if err := s.(rekey.ServiceSwitcher).SwitchService(t.Context(), "teleport", true); !errors.Is(err, rekey.ErrUnsupported) {
+		t.Errorf("an unknown service: %v", err)
+	}
+}
+
+func settings(t *testing.T, d rekey.Driver, b Box) {
+	list, err := open(t, d, b.HTTP, b.Admin).(rekey.SettingsReader).Settings(t.Context())
+	if err != nil || len(list) < 3 {
+		t.Fatalf("%d settings: %v", len(list), err)
+	}
+	seen := map[string]bool{}
+	for _, s := range list {
+		if s.Name == "" || len(s.Data) == 0 || seen[s.Name] {
+			t.Errorf("setting %q of %d bytes", s.Name, len(s.Data))
+		}
+		seen[s.Name] = true
+	}
+}
+
+func recordings(t *testing.T, d rekey.Driver, b Box) {
+	s := open(t, d, b.HTTP, b.Admin)
+	list := func(from, to time.Time) (all []rekey.Recording) {
+		err := s.(rekey.RecordingLister).Recordings(t.Context(), from, to, func(r rekey.Recording) error { all = append(all, r); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	all := list(b.From, b.To)
+	paths, channels := map[string]bool{}, map[int]bool{}
+	for _, r := range all {
+		paths[r.Path], channels[r.Channel] = true, true
+		if r.Channel < 1 || r.Channel > b.Channels || !r.Start.Before(r.End) || r.Start.Before(b.From) || r.End.After(b.To) || r.Kind == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+	if len(all) != b.Clips || len(paths) != b.Clips || len(channels) != b.Channels {
+		t.Fatalf("%d recordings, %d paths, %d channels; want %d, %d", len(all), len(paths), len(channels), b.Clips, b.Channels)
+	}
+	if none := list(b.From.AddDate(-1, 0, 0), b.From.AddDate(-1, 0, 1)); len(none) != 0 {
+		t.Errorf("%d recordings a year before the first", len(none))
+	}
+	// Half-open: a range that ends where a recording begins does not hold it.
+	first := slices.MinFunc(all, func(a, b rekey.Recording) int { return a.Start.Compare(b.Start) })
+	if before := list(first.Start.Add(-time.Hour), first.Start); len(before) != 0 {
+		t.Errorf("a range that ends at %v holds %+v", first.Start, before)
+	}
+	for _, r := range all[:3] {
+		if n := size(t, s, r); n == 0 || (r.Size != 0 && n != r.Size) {
+			t.Errorf("%s: %d bytes came, %d were told", r.Path, n, r.Size)
+		}
+	}
+	if f, err := s.(rekey.RecordingOpener).OpenRecording(t.Context(), rekey.Recording{Path: "/mnt/none.mp4"}); err == nil {
+		t.Error("a recording that is not there was opened")
+		_ = f.Close()
+	}
+}
+
+func size(t *testing.T, s rekey.Session, r rekey.Recording) int64 {
+	t.Helper()
+	f, err := s.(rekey.RecordingOpener).OpenRecording(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// wrongCountsOnce: each door tells, where it tells, one try fewer than the door before.
+func wrongCountsOnce(t *testing.T, d rekey.Driver, b Box) {
+	left := b.Tries
+	for _, i := range oneOfEach(doors(t, open(t, d, b.HTTP, b.Admin))) {
+		book := &Book{}
+		err := d.Check(t.Context(), i, with(b.Admin, "wrong-Pass1"), book)
+		left--
+		var refused *rekey.LoginError
+		if !errors.As(err, &refused) || !errors.Is(err, rekey.ErrDenied) || book.Spent != 1 || book.Refused != 1 {
+			t.Fatalf("%s: book %d/%d: %v", i.Kind, book.Spent, book.Refused, err)
+		}
+		if refused.TriesLeft != -1 && refused.TriesLeft != left {
+			t.Errorf("%s: %d tries left, want %d", i.Kind, refused.TriesLeft, left)
+		}
+	}
+	book := &Book{}
+	if _, err := d.Open(t.Context(), look(t, d, b.HTTP), with(b.Admin, "wrong-Pass1"), book); !errors.Is(err, rekey.ErrDenied) && !errors.Is(err, rekey.ErrLocked) || book.Spent != 1 {
+		t.Errorf("open: %d spent: %v", book.Spent, err)
+	}
+}
+
+func lock(t *testing.T, d rekey.Driver, b Box) {
+	list := doors(t, open(t, d, b.HTTP, b.Second))
+	var err error
+	for range b.Tries {
+		err = d.Check(t.Context(), list[0], with(b.Admin, "wrong-Pass1"), &Book{})
+		if err == nil {
+			t.Fatal("a wrong password was accepted")
+		}
+	}
+	for _, i := range oneOfEach(list) {
+		err := d.Check(t.Context(), i, b.Admin, &Book{})
+		var refused *rekey.LoginError
+		if !errors.As(err, &refused) {
+			t.Errorf("%s: the right password of a locked account: %v", i.Kind, err)
+			continue
+		}
+		// RTSP has no words for a lock; the other doors have.
+		if i.Kind != rekey.InterfaceRTSP && (!errors.Is(err, rekey.ErrLocked) || refused.LockedFor <= 0) {
+			t.Errorf("%s: %v", i.Kind, err)
+		}
+	}
+	if err := d.Check(t.Context(), list[0], b.Second, &Book{}); err != nil {
+		t.Errorf("another account is locked too: %v", err)
+	}
+}
+
+func setPassword(t *testing.T, d rekey.Driver, b Box) { change(t, d, b, b.HTTP) }
+
+func setPasswordByHTTPS(t *testing.T, d rekey.Driver, b Box) {
+	if b.HTTPS != (rekey.Target{}) {
+		change(t, d, b, b.HTTPS)
+	}
+}
+
+// change sets the password and proves: the new one works on every door, the old
+// one is dead, and so are the sessions from before.
+func change(t *testing.T, d rekey.Driver, b Box, at rekey.Target) {
+	before := open(t, d, at, b.Admin)
+	s := open(t, d, at, b.Admin)
+	list := doors(t, s)
+	if err := s.(rekey.PasswordSetter).SetPassword(t.Context(), b.Admin.Password, rekey.NewSecret(goodPassword)); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range list {
+		if err := d.Check(t.Context(), i, with(b.Admin, goodPassword), &Book{}); err != nil {
+			t.Errorf("the new password on %s (TLS %t): %v", i.Kind, i.TLS, err)
+		}
+	}
+	for _, i := range oneOfEach(list) {
+		if err := d.Check(t.Context(), i, b.Admin, &Book{}); !errors.Is(err, rekey.ErrDenied) {
+			t.Errorf("the old password on %s: %v", i.Kind, err)
+		}
+	}
+	if users, err := before.(rekey.ActiveUserLister).ActiveUsers(t.Context()); err == nil {
+		t.Errorf("a session from before the change lives: %v", users)
+	}
+	for _, old := range []rekey.Session{before, s} {
+		if err := old.Close(t.Context()); err != nil {
+			t.Errorf("close a dead session: %v", err)
+		}
+	}
+}
+
+func setPasswordRefused(t *testing.T, d rekey.Driver, b Box) {
+	session, err := d.Open(t.Context(), look(t, d, b.HTTP), b.Admin, &Book{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := session.(rekey.PasswordSetter)
+	defer func() {
+		if err := session.Close(t.Context()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}()
+	for name, pair := range map[string][2]rekey.Secret{
+		"too weak":     {b.Admin.Password, rekey.NewSecret(weakPassword)},
+		"wrong old":    {rekey.NewSecret("wrong-Pass1"), rekey.NewSecret(goodPassword)},
+		"empty":        {b.Admin.Password, {}},
+		"the same one": {b.Admin.Password, b.Admin.Password},
+	} {
+		err := s.SetPassword(t.Context(), pair[0], pair[1])
+		if !errors.Is(err, rekey.ErrInput) && !errors.Is(err, rekey.ErrDenied) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if errors.Is(err, rekey.ErrUnknown) {
+			t.Errorf("%s: the outcome is said to be unknown", name)
+		}
+	}
+	open(t, d, b.HTTP, b.Admin) // still the old one
+}
+
+func resetPassword(t *testing.T, d rekey.Driver, b Box) {
+	s := open(t, d, b.HTTP, b.Admin)
+	list := doors(t, s)
+	r := s.(rekey.PasswordResetter)
+	if err := r.ResetPassword(t.Context(), b.Second.Account, rekey.NewSecret(weakPassword)); !errors.Is(err, rekey.ErrInput) && !errors.Is(err, rekey.ErrDenied) {
+		t.Errorf("too weak: %v", err)
+	}
+	if err := r.ResetPassword(t.Context(), b.Second.Account, rekey.NewSecret(goodPassword)); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range oneOfEach(list) {
+		if err := d.Check(t.Context(), i, with(b.Second, goodPassword), &Book{}); err != nil {
+			t.Errorf("the new password on %s: %v", i.Kind, err)
+		}
+		if err := d.Check(t.Context(), i, b.Second, &Book{}); !errors.Is(err, rekey.ErrDenied) {
+			t.Errorf("the old password on %s: %v", i.Kind, err)
+		}
+	}
+	if _, err := s.(rekey.ClockReader).Clock(t.Context()); err != nil {
+		t.Errorf("the manager's own session: %v", err)
+	}
+	if err := r.ResetPassword(t.Context(), "nobody-of-that-name", rekey.NewSecret(goodPassword)); err == nil {
+		t.Error("an account that is not there was given a password")
+	}
+}
+
+func notARecorder(t *testing.T, d rekey.Driver) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<title>shop</title>") }))
+	at := targetOf(t, s.Listener.Addr())
+	if id, err := d.Identify(t.Context(), at); !errors.Is(err, rekey.ErrNotRecorder) {
+		t.Errorf("a web shop: %+v: %v", id, err)
+	}
+	s.Close()
+	if _, err := d.Identify(t.Context(), at); !errors.Is(err, rekey.ErrUnreachable) {
+		t.Errorf("nobody there: %v", err)
+	}
+}
+
+func targetOf(t *testing.T, a net.Addr) rekey.Target {
+	t.Helper()
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rekey.Target{Host: host, Port: n}
+}

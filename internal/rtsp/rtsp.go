@@ -1,0 +1,182 @@
+// Package rtsp is the drivers' helper for video streams: does this password
+// open a stream? It sends a password at most once (RFC 2326, digest by RFC 2069).
+package rtsp
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/icholy/digest"
+
+	"rekey"
+	"rekey/internal/transport"
+)
+
+// Times that bound a check.
+const (
+	connectLimit = 5 * time.Second
+	answerLimit  = 10 * time.Second
+)
+
+// Check asks once for the description of the stream at path (with its query,
+// percent-encoded) and answers the challenge once: nil = accepted,
+// *rekey.LoginError = refused, anything else = it could not be tried. A door
+// that opens without any password wraps rekey.ErrVerify.
+func Check(ctx context.Context, at rekey.Interface, path string, l rekey.Login, tries rekey.Tries) error {
+	c, err := dial(ctx, at)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	url := streamURL(at, path)
+	res, err := c.ask(ctx, base.Describe, url, "")
+	if err != nil {
+		return err
+	}
+	switch res.StatusCode {
+	case base.StatusUnauthorized:
+	case base.StatusOK:
+		return fmt.Errorf("%w: %s opens streams without any password, so none can be checked there; switch its login on", rekey.ErrVerify, at.Address())
+	default:
+		return c.odd(res)
+	}
+	authorization, err := answer(res, url, l)
+	if err != nil {
+		return fmt.Errorf("rtsp at %s: %w", at.Address(), err)
+	}
+	if err := tries.Spend(l.Account); err != nil {
+		return err
+	}
+	res, err = c.ask(ctx, base.Describe, url, authorization)
+	if err != nil {
+		return err
+	}
+	return c.settle(res, l, tries)
+}
+
+// settle reads the answer to the password.
+func (c *conn) settle(res *base.Response, l rekey.Login, tries rekey.Tries) error {
+	refusal := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: rekey.InterfaceRTSP, Account: l.Account, TriesLeft: -1, Said: res.StatusMessage}
+	switch res.StatusCode {
+	case base.StatusOK:
+		return tries.Settle(l.Account, nil)
+	case base.StatusUnauthorized:
+	case base.StatusForbidden:
+		// Some firmware says 403 while the account or the address is locked.
+		refusal.Kind = rekey.ErrLocked
+	default:
+		return c.odd(res)
+	}
+	if err := tries.Settle(l.Account, refusal); err != nil {
+		return errors.Join(refusal, err)
+	}
+	return refusal
+}
+
+// Probe reports whether something speaks RTSP there. No password is sent.
+func Probe(ctx context.Context, at rekey.Interface) error {
+	c, err := dial(ctx, at)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	_, err = c.ask(ctx, base.Options, streamURL(at, "/"), "")
+	return err
+}
+
+func streamURL(at rekey.Interface, path string) string {
+	scheme := "rtsp"
+	if at.TLS {
+		scheme = "rtsps"
+	}
+	return scheme + "://" + at.Address() + path
+}
+
+// answer computes the digest for the challenge of a 401.
+func answer(res *base.Response, url string, l rekey.Login) (string, error) {
+	challenge, err := digest.FindChallenge(http.Header{"Www-Authenticate": res.Header["WWW-Authenticate"]})
+	if err != nil {
+		return "", fmt.Errorf("%w: no digest challenge that rekey knows", rekey.ErrUnsupported)
+	}
+	credentials, err := digest.Digest(challenge, digest.Options{
+		Method: string(base.Describe), URI: url, Count: 1, Username: l.Account, Password: l.Password.Reveal(),
+	})
+	if err != nil {
+		return "", fmt.Errorf("%w: digest: %w", rekey.ErrUnsupported, err)
+	}
+	return credentials.String(), nil
+}
+
+// conn is one RTSP connection.
+type conn struct {
+	at   rekey.Interface
+	net  net.Conn
+	in   *bufio.Reader
+	seq  int
+	stop func() bool
+}
+
+func dial(ctx context.Context, at rekey.Interface) (*conn, error) {
+	d := net.Dialer{Timeout: connectLimit}
+	n, err := d.DialContext(ctx, "tcp", at.Address())
+	if err != nil {
+		return nil, unreachable(at, err)
+	}
+	if at.TLS {
+		n = tls.Client(n, transport.Pinned(at.CertSHA256))
+	}
+	// A stopped context ends the read or write that is under way.
+	stop := context.AfterFunc(ctx, func() { _ = n.SetDeadline(time.Unix(1, 0)) })
+	return &conn{at: at, net: n, in: bufio.NewReader(n), stop: stop}, nil
+}
+
+func (c *conn) close() {
+	c.stop()
+	_ = c.net.Close()
+}
+
+// ask sends one request and reads its answer.
+func (c *conn) ask(ctx context.Context, method base.Method, url, authorization string) (*base.Response, error) {
+	c.seq++
+	var b strings.Builder
+	b.WriteString(string(method) + " " + url + " RTSP/1.0\r\nCSeq: " + strconv.Itoa(c.seq) + "\r\nUser-Agent: rekey\r\n")
+	if method == base.Describe {
+		b.WriteString("Accept: application/sdp\r\n")
+	}
+	if authorization != "" {
+		b.WriteString("Authorization: " + authorization + "\r\n")
+	}
+	b.WriteString("\r\n")
+	if err := c.net.SetDeadline(time.Now().Add(answerLimit)); err != nil {
+		return nil, unreachable(c.at, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, unreachable(c.at, err)
+	}
+	if _, err := c.net.Write([]byte(b.String())); err != nil {
+		return nil, unreachable(c.at, err)
+	}
+	var res base.Response
+	if err := res.Unmarshal(c.in); err != nil {
+		return nil, unreachable(c.at, err)
+	}
+	return &res, nil
+}
+
+// odd is an answer that says nothing about the password.
+func (c *conn) odd(res *base.Response) error {
+	return fmt.Errorf("%w: rtsp at %s answered %d %q, so the password could not be tried there", rekey.ErrUnreachable, c.at.Address(), res.StatusCode, res.StatusMessage)
+}
+
+func unreachable(at rekey.Interface, err error) error {
+	return fmt.Errorf("%w: rtsp at %s: %w; check that the stream port is right", rekey.ErrUnreachable, at.Address(), err)
+}

@@ -1,0 +1,188 @@
+package rtsp
+
+import (
+	"bufio"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"rekey"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	path      = "/cam/realmonitor?channel=1&subtype=1"
+	realm     = "Login to XX00TESTDCBBC3C"
+	challenge = "RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm=\"" + realm + "\", nonce=\"c5cdebfb\"\r\nWWW-Authenticate: Basic realm=\"" + realm + "\"\r\n\r\n"
+	described = "RTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
+)
+
+// peer answers RTSP by script: unsigned requests with first, signed ones with
+// second, or by whether the digest is right where second is empty.
+type peer struct {
+	first, second string
+	mu            sync.Mutex
+	signed        int
+	all           int
+}
+
+func (p *peer) start(t *testing.T) rekey.Interface {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	t.Cleanup(func() { _ = l.Close(); wait.Wait() })
+	wait.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wait.Go(func() { defer c.Close(); p.serve(c) })
+		}
+	})
+	return rekey.Interface{Kind: rekey.InterfaceRTSP, Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port}
+}
+
+func (p *peer) serve(c net.Conn) {
+	in := textproto.NewReader(bufio.NewReader(c))
+	for {
+		line, err := in.ReadLine()
+		if err != nil {
+			return
+		}
+		head, err := in.ReadMIMEHeader()
+		if err != nil {
+			return
+		}
+		answer := p.answer(line, head.Get("Authorization"))
+		if _, err := c.Write([]byte(answer)); err != nil || !strings.HasSuffix(answer, "\n") {
+			return // what is cut off ends there
+		}
+	}
+}
+
+func (p *peer) answer(line, authorization string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all++
+	if authorization == "" {
+		return p.first
+	}
+	p.signed++
+	if p.second != "" {
+		return p.second
+	}
+	f := strings.Fields(line)
+	h := func(s string) string { x := md5.Sum([]byte(s)); return hex.EncodeToString(x[:]) }
+	right := h(h("admin:"+realm+":right") + ":c5cdebfb:" + h(f[0]+":"+f[1]))
+	if strings.Contains(authorization, `response="`+right+`"`) {
+		return described
+	}
+	return challenge
+}
+
+// book is a login budget that writes down what it is told.
+type book struct {
+	spent, given, refused int
+	empty                 bool
+}
+
+func (b *book) Spend(string) error {
+	if b.empty {
+		return rekey.ErrBudget
+	}
+	b.spent++
+	return nil
+}
+
+func (b *book) Settle(_ string, result error) error {
+	if result == nil {
+		b.given++
+	} else {
+		b.refused++
+	}
+	return nil
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		first, second, password string
+		empty                   bool
+		kind                    error
+		signed                  int
+		given, refused          int
+	}{
+		"right":               {first: challenge, password: "right", signed: 1, given: 1},
+		"wrong":               {first: challenge, password: "wrong", kind: rekey.ErrDenied, signed: 1, refused: 1},
+		"403 while locked":    {first: challenge, second: "RTSP/1.0 403 Forbidden\r\n\r\n", kind: rekey.ErrLocked, signed: 1, refused: 1},
+		"no such stream":      {first: challenge, second: "RTSP/1.0 404 Not Found\r\n\r\n", kind: rekey.ErrUnreachable, signed: 1},
+		"broken off":          {first: challenge, second: "RTSP/1.0 2", kind: rekey.ErrUnreachable, signed: 1},
+		"no budget":           {first: challenge, empty: true, kind: rekey.ErrBudget},
+		"open to everybody":   {first: described, kind: rekey.ErrVerify},
+		"404 at once":         {first: "RTSP/1.0 404 Not Found\r\n\r\n", kind: rekey.ErrUnreachable},
+		"Basic alone":         {first: "RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n", kind: rekey.ErrUnsupported},
+		"no challenge":        {first: "RTSP/1.0 401 Unauthorized\r\n\r\n", kind: rekey.ErrUnsupported},
+		"HTTP":                {first: "HTTP/1.1 400 Bad Request\r\n\r\n", kind: rekey.ErrUnreachable},
+		"cut off":             {first: "RTSP/1.0 401 Unauth", kind: rekey.ErrUnreachable},
+		"huge":                {first: "RTSP/1.0 200 OK\r\nContent-Length: 99999999\r\n\r\n" + strings.Repeat("x", 1000), kind: rekey.ErrUnreachable},
+		"closed without word": {first: "", kind: rekey.ErrUnreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &peer{first: tc.first, second: tc.second}
+			b := &book{empty: tc.empty}
+			err := Check(t.Context(), p.start(t), path, rekey.Login{Account: "admin", Password: rekey.NewSecret(tc.password)}, b)
+			if !errors.Is(err, tc.kind) {
+				t.Fatalf("%v, want %v", err, tc.kind)
+			}
+			var e *rekey.LoginError
+			if errors.As(err, &e) != (tc.refused == 1) || (e != nil && e.Interface != rekey.InterfaceRTSP) {
+				t.Errorf("%+v", e)
+			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if p.signed != tc.signed || b.spent != tc.signed || b.given != tc.given || b.refused != tc.refused {
+				t.Errorf("%d signed, %+v", p.signed, b)
+			}
+		})
+	}
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	p := &peer{first: "RTSP/1.0 200 OK\r\nPublic: OPTIONS\r\n\r\n"}
+	at := p.start(t)
+	if err := Probe(t.Context(), at); err != nil {
+		t.Error(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.Port = l.Addr().(*net.TCPAddr).Port
+	_ = l.Close()
+	if err := Probe(t.Context(), at); !errors.Is(err, rekey.ErrUnreachable) {
+		t.Error(err)
+	}
+}
+
+func TestURLIsWhatIsSigned(t *testing.T) {
+	t.Parallel()
+	at := rekey.Interface{Host: "2001:db8::1", Port: 554}
+	if got := streamURL(at, path); got != fmt.Sprintf("rtsp://[2001:db8::1]:554%s", path) {
+		t.Error(got)
+	}
+}
