@@ -1,0 +1,135 @@
+// Package harden looks for what leaves a recorder open after its password was
+// changed, says why it matters and what to do, and mends what it may.
+package harden
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"rekey"
+)
+
+// Severity orders findings.
+type Severity string
+
+// The severities, the gravest first.
+const (
+	High   Severity = "high"   // somebody else may get in
+	Medium Severity = "medium" // it makes getting in easier
+	Low    Severity = "low"    // better otherwise
+	Info   Severity = "info"   // worth knowing
+)
+
+// The stable identifiers of the findings.
+const (
+	LockPolicyOff    = "lock-policy-off"
+	LockPolicyWeak   = "lock-policy-weak"
+	UPnPOn           = "upnp-on"
+	P2POn            = "p2p-on"
+	TelnetOn         = "telnet-on"
+	SSHOn            = "ssh-on"
+	SNMPOn           = "snmp-on"
+	MulticastOn      = "multicast-on"
+	ONVIFOpen        = "onvif-without-login"
+	PlainHTTP        = "http-without-https"
+	ExtraAdmin       = "extra-admin"
+	NoSecondAdmin    = "no-second-admin"
+	UnknownAccount   = "unknown-account"
+	OldPassword      = "old-password"
+	SomebodyLoggedIn = "somebody-logged-in"
+	ClockWrong       = "clock-wrong"
+	FirmwareOld      = "firmware-old"
+	NotChecked       = "not-checked"
+)
+
+// Finding is one thing that should be otherwise. ID and Subject together name
+// it, and both are stable from run to run.
+type Finding struct {
+	ID        string          `json:"id"`
+	Subject   string          `json:"subject,omitempty"` // the account, address or part that it is about
+	Title     string          `json:"title"`
+	Severity  Severity        `json:"severity"`
+	Why       string          `json:"why"`
+	Do        string          `json:"do"` // what a person does about it
+	Certainty rekey.Certainty `json:"certainty"`
+	Fixable   bool            `json:"fixable"` // Fix can mend it on this recorder
+	Fixed     bool            `json:"fixed"`   // Fix mended it and read it back
+}
+
+// CheckInput is what a check must know besides the session.
+type CheckInput struct {
+	Identity rekey.Identity
+	Account  string    // the account in use
+	Known    []string  // other accounts that the owner told of
+	Now      time.Time // the operator's clock, in the operator's zone
+	// Passwords that were set longer ago than this are findings; 0 = a year.
+	PasswordAge time.Duration
+	// Firmware that was built longer ago than this is a finding; 0 = two years.
+	FirmwareAge time.Duration
+}
+
+const year = 365 * 24 * time.Hour
+
+// Check reads what the session can tell and returns the findings, the gravest
+// first. It changes nothing. What this recorder or this account cannot be
+// asked becomes a finding NotChecked; any other failure is an error.
+func Check(ctx context.Context, s rekey.Session, in CheckInput) ([]Finding, error) {
+	in.PasswordAge = cmp.Or(in.PasswordAge, year)
+	in.FirmwareAge = cmp.Or(in.FirmwareAge, 2*year)
+	parts := []struct {
+		name  string
+		check func(context.Context, rekey.Session, CheckInput) ([]Finding, error)
+	}{
+		{"lock policy", checkLockPolicy},
+		{"services", checkServices},
+		{"accounts", checkAccounts},
+		{"logins", checkActiveUsers},
+		{"clock", checkClock},
+		{"firmware", checkFirmware},
+	}
+	var all []Finding
+	for _, p := range parts {
+		found, err := p.check(ctx, s, in)
+		if cannotTell(err) {
+			found, err = []Finding{notChecked(p.name)}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("check %s: %w", p.name, err)
+		}
+		all = append(all, found...)
+	}
+	order := []Severity{High, Medium, Low, Info}
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Compare(slices.Index(order, a.Severity), slices.Index(order, b.Severity))
+	})
+	return all, nil
+}
+
+// cannotTell: Dahua-family recorders answer the same to a missing right and to
+// a thing that they do not have, so a refusal here is no refused login.
+func cannotTell(err error) bool {
+	var login *rekey.LoginError
+	return errors.Is(err, rekey.ErrUnsupported) || (errors.Is(err, rekey.ErrDenied) && !errors.As(err, &login))
+}
+
+// can returns the ability, or ErrUnsupported.
+func can[A any](s rekey.Session) (A, error) {
+	a, ok := s.(A)
+	if !ok {
+		return a, rekey.ErrUnsupported
+	}
+	return a, nil
+}
+
+func notChecked(part string) Finding {
+	return Finding{
+		ID: NotChecked, Subject: part, Severity: Info, Certainty: rekey.Verified,
+		Title: "the " + part + " could not be checked",
+		Why:   "this recorder does not tell it, or not to this account",
+		Do:    "look at it at the recorder's screen",
+	}
+}
