@@ -1,0 +1,228 @@
+// Package job is the main job on one recorder: plan, keep the footage, intend,
+// change, verify, harden, record; and resume, which runs the same steps from
+// wherever a crash or an unknown outcome left them.
+//
+// The promise that everything here serves: at every instant, a crash included,
+// the vault or the journal holds a password that opens the recorder.
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"rekey"
+	"rekey/internal/harden"
+	"rekey/internal/vault"
+	"rekey/seclog"
+)
+
+// Runner carries out runs. All fields but At are needed, Hands only for ways by hand.
+type Runner struct {
+	Dir     string // the operator's state folder: runs and login budget lie in it
+	Drivers []rekey.Driver
+	// Identify asks what is at the address, without a login.
+	Identify func(ctx context.Context, t rekey.Target) (rekey.Identity, error)
+	Vault    *vault.Vault
+	Log      Log
+	Hands    Hands
+	// Agree shows the plan; an error (ErrRisk) ends the run before anything is sent.
+	Agree  func(ctx context.Context, p rekey.Plan) error
+	Events func(rekey.Event)
+	Now    func() time.Time
+	// At, when set, is called at each named point between two effects. The
+	// crash tests kill the process there.
+	At func(point string)
+}
+
+// Log is the operator's security log. Append returns when the record is on
+// stable storage, under a signed checkpoint.
+type Log interface {
+	Append(ctx context.Context, r seclog.Record) (seclog.Entry, error)
+}
+
+// Hands is the person at the recorder or at the vendor, where a way needs one.
+type Hands interface {
+	// Change has the person set the account's password to new, as plan.Way.Hands
+	// says. nil: the person says it is done. ErrWaiting: nobody can do it now.
+	Change(ctx context.Context, plan rekey.Plan, new rekey.Secret) error
+}
+
+// Request is what a person wants done to one recorder.
+type Request struct {
+	Target  rekey.Target
+	Account string      // whose password is changed
+	Way     rekey.WayID // empty: the gentlest that the logins given allow
+	// Login opens the recorder for the ways that need no hands: the account
+	// itself with its known password, or another administrator.
+	Login rekey.Login
+	// Old is the password that must be dead afterwards, where somebody has it.
+	// For the known-password way it is Login's and need not be given.
+	Old rekey.Secret
+	// New is the wanted password; zero has one made that fits the model's rule.
+	New     rekey.Secret
+	Footage Footage
+	Accept  []rekey.Risk // risks accepted by name
+	Fix     bool         // mend the findings that rekey may mend
+}
+
+// Footage says what to save, and where.
+type Footage struct {
+	Dir      string    `json:"dir"`       // a folder; one folder a recorder is made in it
+	From, To time.Time `json:",omitzero"` // recorder's wall clock; zero To = all
+}
+
+// Proof is what fresh logins showed on one interface.
+type Proof struct {
+	Interface rekey.Interface `json:"interface"`
+	New       Verdict         `json:"new"`
+	Old       Verdict         `json:"old"`
+	Note      string          `json:"note,omitempty"`
+}
+
+// Verdict is what a login with one password on one interface gave.
+type Verdict string
+
+// Verdicts of a Proof.
+const (
+	Opens    Verdict = "opens"
+	Dead     Verdict = "dead"
+	NotTried Verdict = "not tried"
+)
+
+// Report is how a run ended.
+type Report struct {
+	Run      string           `json:"run"`
+	Recorder rekey.Identity   `json:"recorder"`
+	Address  string           `json:"address"`
+	Account  string           `json:"account"`
+	Way      rekey.WayID      `json:"way"`
+	Outcome  rekey.Outcome    `json:"outcome"`
+	VaultID  string           `json:"vault_id,omitempty"`
+	Proofs   []Proof          `json:"proofs,omitempty"`
+	Footage  *Kept            `json:"footage,omitempty"`
+	Findings []harden.Finding `json:"findings,omitempty"`
+	Started  time.Time        `json:"started"`
+	Ended    time.Time        `json:"ended,omitzero"`
+}
+
+// Kept tells what was saved of the recorder, or why nothing was.
+type Kept struct {
+	Dir     string `json:"dir,omitempty"` // where the manifest lies
+	Files   int    `json:"files"`
+	Bytes   int64  `json:"bytes"`
+	Root    string `json:"root,omitempty"`    // Merkle root of the manifest
+	Skipped string `json:"skipped,omitempty"` // the recorded decision, where nothing was saved
+}
+
+// Plan identifies the recorder, logs in once where the way allows it, reads
+// what it needs, and says what a run would do. Nothing is changed.
+func (r *Runner) Plan(ctx context.Context, req Request) (rekey.Plan, error) {
+	u, err := r.prepare(ctx, req)
+	if err != nil {
+		return rekey.Plan{}, err
+	}
+	defer u.close(ctx)
+	return u.plan, nil
+}
+
+// Reset carries out the whole job. On an error the Report holds what is known;
+// ErrUnknown and ErrWaiting leave the run open for Resume.
+func (r *Runner) Reset(ctx context.Context, req Request) (Report, error) {
+	if err := r.refuseOpenRun(req.Target); err != nil {
+		return Report{}, err
+	}
+	u, err := r.prepare(ctx, req)
+	if err != nil {
+		return Report{}, err
+	}
+	defer u.close(ctx)
+	if err := u.agree(ctx); err != nil {
+		return u.report(), err
+	}
+	if err := u.begin(ctx); err != nil {
+		return u.report(), err
+	}
+	return u.carry(ctx)
+}
+
+// Resume goes on with an open run from its journal. A change that may or may
+// not have happened is settled first, by trying the new password once.
+func (r *Runner) Resume(ctx context.Context, run string) (Report, error) {
+	u, err := r.reopen(ctx, run)
+	if err != nil {
+		return Report{}, err
+	}
+	defer u.close(ctx)
+	return u.carry(ctx)
+}
+
+// Abandon closes an open run in which no change was begun, and withdraws its
+// proposal. Where a change may have happened only Resume ends the run.
+func (r *Runner) Abandon(ctx context.Context, id string) error {
+	j, err := openJournal(r.runsDir(), id)
+	if err != nil {
+		return err
+	}
+	u := &run{Runner: r, j: j}
+	defer u.close(ctx)
+	if j.Changing || j.Closed {
+		return fmt.Errorf("%w: run %s cannot be abandoned: the password may have been changed; 'rekey resume %s' settles it", rekey.ErrConflict, id, id)
+	}
+	if err := u.record(ctx, "run.abandoned", j.Begun.Plan.Account, string(rekey.Unchanged), nil); err != nil {
+		return err
+	}
+	unchanged := rekey.Unchanged
+	if err := j.append(line{Time: r.Now(), Outcome: &unchanged}); err != nil {
+		return err
+	}
+	return u.closeUnchanged(ctx)
+}
+
+// OpenRuns lists the runs that Resume can go on with, oldest first.
+func (r *Runner) OpenRuns() ([]string, error) { return openRuns(r.runsDir()) }
+
+func (r *Runner) runsDir() string { return filepath.Join(r.Dir, "runs") }
+
+// refuseOpenRun keeps a second run away from a recorder whose first is not settled.
+func (r *Runner) refuseOpenRun(t rekey.Target) error {
+	open, err := r.OpenRuns()
+	if err != nil {
+		return err
+	}
+	for _, id := range open {
+		j, err := readJournal(r.runsDir(), id)
+		if err != nil {
+			return err
+		}
+		if j.Begun.Target == t {
+			return fmt.Errorf("%w: run %s on %s is still open; go on with 'rekey resume %s'", rekey.ErrConflict, id, t, id)
+		}
+	}
+	return nil
+}
+
+// driver picks the driver by what the recorder said of itself.
+func (r *Runner) driver(id rekey.Identity) (rekey.Driver, error) {
+	for _, d := range r.Drivers {
+		if d.Family() == id.Family {
+			return d, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: no driver for family %q", rekey.ErrUnsupported, id.Family)
+}
+
+// settled reports whether err leaves no doubt that nothing was changed.
+func settled(err error) bool {
+	if errors.Is(err, rekey.ErrUnknown) {
+		return false
+	}
+	for _, sure := range []error{rekey.ErrDenied, rekey.ErrLocked, rekey.ErrBudget, rekey.ErrInput, rekey.ErrUnsupported, rekey.ErrRisk, rekey.ErrUnreachable, rekey.ErrNotRecorder} {
+		if errors.Is(err, sure) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,133 @@
+package job
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rekey"
+	"rekey/internal/catalog"
+)
+
+// choose takes the way that was asked for, or the gentlest that the given
+// login allows. Without either it is not guessed.
+func (u *run) choose(id rekey.Identity) (rekey.Way, error) {
+	ways := catalog.Ways(id, nil)
+	want := u.req.Way
+	if want == "" {
+		switch {
+		case u.login.Password.IsZero():
+			return rekey.Way{}, fmt.Errorf("%w: no way was chosen; 'rekey plan HOST' lists them, --way takes one", rekey.ErrInput)
+		case u.login.Account == u.req.Account:
+			want = rekey.WayKnownPassword
+		default:
+			want = rekey.WayAnotherAdmin
+		}
+	}
+	var names []string
+	for _, w := range ways {
+		if w.ID == want {
+			u.tell(rekey.StepWays, rekey.EventDone, fmt.Sprintf("the way is %q: %s", w.ID, w.Title), nil)
+			return w, nil
+		}
+		names = append(names, string(w.ID))
+	}
+	return rekey.Way{}, fmt.Errorf("%w: the way %q does not fit a %s; those that do: %s", rekey.ErrInput, want, id.Model, strings.Join(names, ", "))
+}
+
+// checkInput refuses, before anything is sent, what could only fail later.
+func (u *run) checkInput(way rekey.Way) error {
+	if u.req.Account == "" {
+		return fmt.Errorf("%w: no account is named", rekey.ErrInput)
+	}
+	if !way.ByHand() && (u.login.Account == "" || u.login.Password.IsZero()) {
+		return fmt.Errorf("%w: the way %q needs a login: the account and its password", rekey.ErrInput, way.ID)
+	}
+	switch way.ID {
+	case rekey.WayKnownPassword:
+		if u.login.Account != u.req.Account {
+			return fmt.Errorf("%w: the way %q changes the password of the account that logs in, %q, not of %q", rekey.ErrInput, way.ID, u.login.Account, u.req.Account)
+		}
+		u.old = u.login.Password
+	case rekey.WayAnotherAdmin:
+		if u.login.Account == u.req.Account {
+			return fmt.Errorf("%w: the way %q needs another account than %q", rekey.ErrInput, way.ID, u.req.Account)
+		}
+	}
+	if u.new.IsZero() {
+		return nil
+	}
+	if !u.old.IsZero() && u.new.Equal(u.old) {
+		return fmt.Errorf("%w: the new password is the old one", rekey.ErrInput)
+	}
+	return catalog.CheckPassword(u.rule, u.req.Account, u.new)
+}
+
+// draw writes the plan down.
+func (u *run) draw(id rekey.Identity, way rekey.Way) rekey.Plan {
+	p := rekey.Plan{Recorder: id, Account: u.req.Account, Way: way, Risks: slices.Clone(way.Risks)}
+	add := func(kind rekey.StepKind, format string, args ...any) {
+		p.Steps = append(p.Steps, rekey.Step{Kind: kind, What: fmt.Sprintf(format, args...)})
+	}
+	save := fmt.Sprintf("save all recordings and the settings to %s, with a manifest, and read them back", u.req.Footage.Dir)
+	skip := u.req.Footage.Dir == ""
+	if skip {
+		p.Risks = append(p.Risks, rekey.RiskSkipFootage)
+		save = "do not save the footage; the decision is recorded"
+	}
+	if !way.ByHand() {
+		add(rekey.StepKeep, "%s", save)
+	} else {
+		add(rekey.StepKeep, "record that the footage cannot be saved before the change, as no login is left; what this way costs: %s", way.Cost)
+	}
+	add(rekey.StepIntend, "seal a new password for %q in the vault, on disk, before anything changes", p.Account)
+	if way.ByHand() {
+		add(rekey.StepChange, "you set it by hand; rekey says what to press and waits")
+	} else {
+		add(rekey.StepChange, "set it on the recorder as %q", u.login.Account)
+	}
+	add(rekey.StepVerify, "log in afresh on every interface: the new password must open it%s", u.oldWords())
+	if way.ByHand() {
+		add(rekey.StepKeep, "%s", save)
+	}
+	if u.req.Fix {
+		add(rekey.StepHarden, "check what is weak, mend what rekey may mend, read it back")
+	} else {
+		add(rekey.StepHarden, "check what is weak; mend nothing (--fix mends)")
+	}
+	add(rekey.StepRecord, "write the outcome to the security log and the vault")
+	p.Notes = u.notes(id)
+	return p
+}
+
+func (u *run) oldWords() string {
+	switch {
+	case u.old.IsZero():
+		return "; the old one is not known, so it cannot be tried"
+	case !u.mayTryOld():
+		return "; the old one is not tried, as that could lock the account"
+	}
+	return ", the old one must not"
+}
+
+func (u *run) notes(id rekey.Identity) []string {
+	notes := []string{policyWords(u.policy) + "; rekey stops at the first refusal"}
+	if c, ok := id.Interface(rekey.InterfaceRPC2); ok && !c.TLS {
+		notes = append(notes, "the recorder was reached over plain HTTP: the new password crosses only inside the recorder's own encryption, or over its HTTPS")
+	}
+	return append(notes, "stop apps, video management and home automation that hold the old password first: their tries would lock the account again")
+}
+
+// refuseRisks wants each of the plan's risks accepted by its name.
+func refuseRisks(risks, accepted []rekey.Risk) error {
+	var open []string
+	for _, r := range risks {
+		if !slices.Contains(accepted, r) {
+			open = append(open, "--accept-risk "+string(r))
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: the plan may cost something; accept it by name: %s", rekey.ErrRisk, strings.Join(open, " "))
+}
