@@ -1,0 +1,82 @@
+package desk
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"io"
+	"strings"
+	"time"
+
+	"rekey"
+	"rekey/internal/store"
+)
+
+// Withheld stands for the number of a caller who shows none. All such callers
+// share one allowance.
+const Withheld = "withheld"
+
+// parseCaller reads a telephone number to its digits, with a plus where it had one.
+func parseCaller(typed string) (string, error) {
+	s := strings.TrimSpace(typed)
+	if strings.EqualFold(s, Withheld) {
+		return Withheld, nil
+	}
+	digits := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" -./()", r) {
+			return -1
+		}
+		return r
+	}, s)
+	number := strings.TrimPrefix(digits, "+")
+	if len(number) < 4 || len(number) > 20 || strings.Trim(number, "0123456789") != "" {
+		return "", refuse(rekey.ErrInput, "the caller's number: expected 4 to 20 digits, as the telephone shows them, or %q", Withheld)
+	}
+	return digits, nil
+}
+
+// callerMemory is how long two cases of one number are known to be of one
+// number. It is longer than a case lives, so that the limit per number is exact.
+const callerMemory = 30 * 24 * time.Hour
+
+// nameCaller finds the name under which the number's earlier cases run, or
+// draws a new one, and keeps the number of this case as an HMAC with a salt of
+// its own. The number itself is stored nowhere.
+func (d *Desk) nameCaller(ctx context.Context, tx *sql.Tx, number string) (name string, keep func(caseNumber int64) error, err error) {
+	type earlier struct{ caller, salt, mac string }
+	all, err := store.All(ctx, tx, func(scan store.Scan) (e earlier, err error) {
+		return e, scan(&e.caller, &e.salt, &e.mac)
+	}, `SELECT c.caller, s.salt, s.hmac FROM caller_salts s JOIN cases c ON c.number = s.case_number
+		WHERE c.opened_at > $1 ORDER BY c.number DESC`, store.Micros(d.now().Add(-callerMemory)))
+	if err != nil {
+		return "", nil, err
+	}
+	for _, e := range all {
+		if hmac.Equal([]byte(d.callerMAC(e.salt, number)), []byte(e.mac)) {
+			name = e.caller
+			break
+		}
+	}
+	if name == "" {
+		name = rand.Text()
+	}
+	salt := make([]byte, 16)
+	if _, err := io.ReadFull(d.opt.Rand, salt); err != nil {
+		return "", nil, err
+	}
+	return name, func(caseNumber int64) error {
+		text := hex.EncodeToString(salt)
+		_, err := tx.ExecContext(ctx, `INSERT INTO caller_salts (case_number, salt, hmac) VALUES ($1, $2, $3)`,
+			caseNumber, text, d.callerMAC(text, number))
+		return err
+	}, nil
+}
+
+func (d *Desk) callerMAC(salt, number string) string {
+	mac := hmac.New(sha256.New, d.keys.caller)
+	mac.Write([]byte("caller\x00" + salt + "\x00" + number))
+	return hex.EncodeToString(mac.Sum(nil))
+}

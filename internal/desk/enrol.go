@@ -1,0 +1,98 @@
+package desk
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"rekey"
+	"rekey/internal/store"
+	"rekey/recovery"
+)
+
+// Enrolled is the desk's half of an enrolment. The recorder's maker works out
+// the answer to the test challenge, too, and compares: then both have one key.
+type Enrolled struct {
+	DeviceID      recovery.DeviceID `json:"device_id"`
+	Epoch         uint8             `json:"epoch"`
+	TestAccount   string            `json:"test_account"`
+	TestChallenge string            `json:"test_challenge"`
+	TestAnswer    string            `json:"test_answer"`
+}
+
+// testAccount is no account of any recorder, so that a test answer opens none.
+const testAccount = "enrolment test"
+
+// Enrol takes a recorder and its key into the registry. A recorder that is
+// there already is only taken with a later key epoch, which replaces the key.
+func (d *Desk) Enrol(ctx context.Context, who Agent, file []byte, owner Owner) (Enrolled, error) {
+	e, err := recovery.ParseEnrolment(file)
+	if err != nil {
+		return Enrolled{}, refuse(rekey.ErrInput, "%v", err)
+	}
+	if owner.Addresses, err = parseAddresses(owner.Addresses); err != nil {
+		return Enrolled{}, err
+	}
+	var done Enrolled
+	err = d.perform(ctx, who, ActRecorderEnrol, target{object: e.DeviceID.String()}, func() error {
+		kDev, err := e.Open(d.keys.enrol)
+		if err != nil {
+			return refuse(rekey.ErrInput, "recorder %s: %v; enrol it again with this desk's %s", e.DeviceID, err, PublicKeyFile)
+		}
+		if done, err = testAnswer(e, kDev); err != nil {
+			return err
+		}
+		row, err := d.keys.wrap(e.DeviceID, e.Epoch, kDev)
+		if err != nil {
+			return err
+		}
+		return d.db.Tx(ctx, func(tx *sql.Tx) error {
+			if err := d.putRecorder(ctx, tx, e, owner); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, `INSERT INTO recorder_keys (device_id, epoch, wrapped, sealed) VALUES ($1, $2, $3, $4)
+				ON CONFLICT (device_id) DO UPDATE SET epoch = excluded.epoch, wrapped = excluded.wrapped, sealed = excluded.sealed`,
+				e.DeviceID.String(), e.Epoch, row.wrapped, row.sealed)
+			if err != nil {
+				return err
+			}
+			return setOwner(ctx, tx, e.DeviceID, owner)
+		})
+	})
+	return done, err
+}
+
+func (d *Desk) putRecorder(ctx context.Context, tx *sql.Tx, e recovery.Enrolment, owner Owner) error {
+	old, err := readRecorder(ctx, tx, e.DeviceID)
+	switch {
+	case errors.Is(err, rekey.ErrNotFound):
+		_, err = tx.ExecContext(ctx, `INSERT INTO recorders
+			(device_id, model, serial, epoch, owner, owned_since, stolen, enrolled_at, last_counter, last_challenge)
+			VALUES ($1, $2, $3, $4, '', 0, 0, $5, -1, '')`,
+			e.DeviceID.String(), e.Model, e.Serial, e.Epoch, store.Micros(d.now()))
+		return err
+	case err != nil:
+		return err
+	case e.Epoch <= old.Epoch:
+		return refuse(rekey.ErrConflict, "recorder %s is enrolled already with key epoch %d; a new key needs a later epoch", e.DeviceID, old.Epoch)
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE recorders SET epoch = $1, last_counter = -1, last_challenge = '' WHERE device_id = $2`,
+		e.Epoch, e.DeviceID.String())
+	return err
+}
+
+func testAnswer(e recovery.Enrolment, kDev []byte) (Enrolled, error) {
+	keys, err := recovery.NewKeys(kDev)
+	if err != nil {
+		return Enrolled{}, err
+	}
+	challenge, err := keys.NewChallenge(recovery.PurposePassword, e.Epoch&3, 0, nil)
+	if err != nil {
+		return Enrolled{}, err
+	}
+	answer, err := keys.Answer(e.DeviceID, testAccount, challenge)
+	if err != nil {
+		return Enrolled{}, err
+	}
+	return Enrolled{e.DeviceID, e.Epoch, testAccount, challenge.String(), answer.Reveal()}, nil
+}

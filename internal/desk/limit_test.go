@@ -1,0 +1,173 @@
+package desk_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"rekey"
+	"rekey/internal/desk"
+	"rekey/recovery"
+)
+
+// reveal asks for one answer in a new case of ann's that is ready for it.
+func (p *place) reveal(b *box, caller string) error {
+	p.t.Helper()
+	c := p.openCase(ann(), b, caller)
+	if _, err := p.desk.AddEvidence(p.t.Context(), ann(), c.Number, desk.EvidenceQR, "", b.qr(p.t, b.challenge(p.t, 0))); err != nil {
+		p.t.Fatal(err)
+	}
+	p.add(ann(), c.Number, desk.EvidenceAddress, desk.EvidenceDocument, desk.EvidenceIdentity)
+	c, err := p.desk.Case(p.t.Context(), ann(), c.Number)
+	if err == nil && c.Stage == desk.StageApproval {
+		_, err = p.desk.Approve(p.t.Context(), carol(), c.Number, true)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_, err = p.desk.Reveal(p.t.Context(), ann(), c.Number, b.challenge(p.t, 0).String())
+	return err
+}
+
+func TestDeviceLimits(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	b := p.enrol(ownerOfAll())
+	n := 0
+	ask := func(wait time.Duration, want error) {
+		t.Helper()
+		p.clock.Add(wait)
+		n++
+		if err := p.reveal(b, fmt.Sprintf("+49 30 %04d", n)); !errors.Is(err, want) {
+			t.Fatalf("answer %d: got %v, want %v", n, err, want)
+		}
+	}
+	const quarter, day = 15 * time.Minute, 24 * time.Hour
+	ask(0, nil)
+	ask(quarter-time.Microsecond, rekey.ErrBudget)
+	p.wantEvent("ann limit.refused refused")
+	ask(time.Microsecond, nil)
+	ask(quarter, nil)
+	ask(quarter, rekey.ErrBudget)   // 3 in 24 h
+	ask(day-quarter-2*quarter, nil) // 24 h after the first: the 4th
+	ask(day, nil)                   // the 5th
+	ask(day, rekey.ErrBudget)       // 5 in 30 d
+	ask(26*day, rekey.ErrBudget)
+	ask(day+time.Hour, nil)
+}
+
+// TestCallerLimit: one caller with many recorders; the number is written in
+// several ways.
+func TestCallerLimit(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for i, number := range []string{"+49 30 1234567", "+49-30-123 45 67", "+4930/1234567"} {
+		if err := p.reveal(p.enrol(ownerOfAll()), number); err != nil {
+			t.Fatalf("answer %d: %v", i, err)
+		}
+	}
+	wantKind(t, p.reveal(p.enrol(ownerOfAll()), "(+4930) 1234567"), rekey.ErrBudget)
+	if err := p.reveal(p.enrol(ownerOfAll()), "+49 30 1234568"); err != nil {
+		t.Errorf("another number: %v", err)
+	}
+	p.clock.Add(24 * time.Hour)
+	if err := p.reveal(p.enrol(ownerOfAll()), "+49301234567"); err != nil {
+		t.Errorf("a day later: %v", err)
+	}
+}
+
+// TestAgentLimitIsExactUnderConcurrency: 24 ready cases answered at once, 20 an hour.
+func TestAgentLimitIsExactUnderConcurrency(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	const cases, most = 24, 20
+	numbers, texts := make([]int64, cases), make([]string, cases)
+	for i := range cases {
+		b := p.enrol(ownerOfAll())
+		numbers[i] = p.ready(b, fmt.Sprintf("+49 30 %04d", i)).Number
+		texts[i] = b.challenge(t, recovery.PurposePassword).String()
+	}
+	var given atomic.Int32
+	var wg sync.WaitGroup
+	for i := range cases {
+		wg.Go(func() {
+			switch _, err := p.desk.Reveal(t.Context(), ann(), numbers[i], texts[i]); {
+			case err == nil:
+				given.Add(1)
+			case !errors.Is(err, rekey.ErrBudget):
+				t.Errorf("got %v, want the limit", err)
+			}
+		})
+	}
+	wg.Wait()
+	if given.Load() != most {
+		t.Errorf("%d answers in an hour, want %d", given.Load(), most)
+	}
+}
+
+// TestLogBreaksAtAnyMoment breaks the security log at the n-th time that the
+// desk looks at its clock during a reveal, for every n. There is never an
+// answer without its record, and a challenge that was spent stays spent.
+func TestLogBreaksAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	var left atomic.Int64
+	checkpoint := filepath.Join(p.dir, "securitylog", "checkpoint")
+	var kept []byte
+	o := p.options()
+	o.Now = func() time.Time {
+		if left.Add(-1) == 0 {
+			// Another file at the place of the checkpoint: appending cannot go on.
+			kept, _ = os.ReadFile(checkpoint)
+			_ = os.WriteFile(checkpoint, []byte("broken\n"), 0o600)
+		}
+		return p.clock.Now()
+	}
+	d, err := desk.Open(t.Context(), p.dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	spentWithoutAnswer := false
+	for n := int64(1); ; n++ {
+		b := p.enrol(ownerOfAll())
+		c := p.ready(b, fmt.Sprintf("+49 30 %04d", n))
+		ch := b.challenge(t, recovery.PurposePassword).String()
+		kept = nil
+		left.Store(n)
+		answer, failed := d.Reveal(t.Context(), ann(), c.Number, ch)
+		left.Store(0)
+		if kept == nil {
+			if failed != nil {
+				t.Fatal(failed)
+			}
+			break // the reveal looks at the clock less than n times
+		}
+		if failed != nil && answer != (recovery.Answer{}) {
+			t.Fatalf("moment %d: an answer came with the error %v", n, failed)
+		}
+		if failed == nil {
+			continue // the break came with the last record's own look at the clock, and was overwritten by its checkpoint
+		}
+		if err := os.WriteFile(checkpoint, kept, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		after, err := p.desk.Case(t.Context(), ann(), c.Number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after.Stage == desk.StageAnswered {
+			spentWithoutAnswer = true
+			_, err := p.desk.Reveal(t.Context(), ann(), c.Number, ch)
+			wantKind(t, err, rekey.ErrConflict)
+		}
+	}
+	if !spentWithoutAnswer {
+		t.Error("no moment between the limits and the record was hit")
+	}
+}

@@ -1,0 +1,127 @@
+package desk_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"rekey"
+	"rekey/internal/desk"
+	"rekey/recovery"
+)
+
+// order is a case and what a model of the procedure thinks of it.
+type order struct {
+	p        *place
+	b        *box
+	number   int64
+	evidence []desk.Evidence
+	approved bool
+	answered bool
+	closed   bool
+}
+
+func (o *order) has(e desk.Evidence) bool { return slices.Contains(o.evidence, e) }
+
+func (o *order) complete() bool {
+	return o.has("E2") && (o.has("E1") || o.has("E3") || o.has("E6"))
+}
+
+// due reports whether the caller may read out the challenge.
+func (o *order) due() bool {
+	return o.complete() && (o.has("E1") || o.approved) && !o.answered && !o.closed
+}
+
+func (o *order) open() bool { return !o.answered && !o.closed }
+
+func (o *order) addVouched(t *rapid.T) {
+	kind := rapid.SampledFrom([]desk.Evidence{"E2", "E3", "E4", "E5", "E6"}).Draw(t, "kind")
+	_, err := o.p.desk.AddEvidence(o.p.t.Context(), ann(), o.number, kind, rightNote, "")
+	o.expect(t, err, o.open() && !o.has(kind))
+	if err == nil {
+		o.evidence = append(o.evidence, kind)
+	}
+}
+
+func (o *order) addQR(t *rapid.T) {
+	_, err := o.p.desk.AddEvidence(o.p.t.Context(), ann(), o.number, desk.EvidenceQR, "", o.b.qr(o.p.t, o.b.challenge(o.p.t, 0)))
+	o.expect(t, err, o.open() && !o.has("E1"))
+	if err == nil {
+		o.evidence = append(o.evidence, "E1")
+	}
+}
+
+func (o *order) approve(t *rapid.T) {
+	who := rapid.SampledFrom([]desk.Agent{ann(), bob(), carol(), sue()}).Draw(t, "who")
+	_, err := o.p.desk.Approve(o.p.t.Context(), who, o.number, true)
+	may := who == carol() || who == sue()
+	o.expect(t, err, may && o.open() && o.complete() && !o.has("E1") && !o.approved)
+	o.approved = o.approved || err == nil
+}
+
+func (o *order) reveal(t *rapid.T) {
+	who := rapid.SampledFrom([]desk.Agent{ann(), bob(), carol(), sue()}).Draw(t, "who")
+	answer, err := o.p.desk.Reveal(o.p.t.Context(), who, o.number, o.b.challenge(o.p.t, recovery.PurposePassword).String())
+	o.expect(t, err, who == ann() && o.due())
+	if (err == nil) == (answer == recovery.Answer{}) {
+		t.Fatalf("answer and error do not go together: %v", err)
+	}
+	o.answered = o.answered || err == nil
+}
+
+func (o *order) close(t *rapid.T) {
+	_, err := o.p.desk.CloseCase(o.p.t.Context(), ann(), o.number, "given up")
+	o.expect(t, err, !o.closed)
+	o.closed = o.closed || err == nil
+}
+
+func (o *order) expect(t *rapid.T, err error, want bool) {
+	t.Helper()
+	if (err == nil) != want {
+		t.Fatalf("%+v: got %v, expected to work: %v", *o, err, want)
+	}
+	if err != nil && !errors.Is(err, rekey.ErrConflict) && !errors.Is(err, rekey.ErrDenied) {
+		t.Fatalf("refused with %v", err)
+	}
+}
+
+func (o *order) check(t *rapid.T) {
+	c, err := o.p.desk.Case(o.p.t.Context(), carol(), o.number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := desk.StageEvidence
+	switch {
+	case o.closed:
+		want = desk.StageClosed
+	case o.answered:
+		want = desk.StageAnswered
+	case o.due():
+		want = desk.StageChallenge
+	case o.complete():
+		want = desk.StageApproval
+	}
+	if c.Stage != want {
+		t.Fatalf("stage %q, want %q", c.Stage, want)
+	}
+}
+
+// TestOrder: whatever people try in whatever order, the server's order holds.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		p.clock.Add(2 * time.Hour) // the agent's limits are not what this is about
+		b := p.enrol(ownerOfAll())
+		o := &order{p: p, b: b, number: p.openCase(ann(), b, fmt.Sprintf("+49 30 %06d", n)).Number}
+		rt.Repeat(map[string]func(*rapid.T){
+			"vouched": o.addVouched, "qr": o.addQR, "approve": o.approve, "reveal": o.reveal, "close": o.close, "": o.check,
+		})
+	})
+}
