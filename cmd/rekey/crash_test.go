@@ -1,0 +1,332 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"rekey"
+	"rekey/internal/dahua"
+	"rekey/internal/footage"
+	"rekey/internal/recorder/appliance"
+	"rekey/internal/vault"
+	"rekey/seclog"
+)
+
+// The promise of the main job, under kill -9: rekey, and the recorder, are
+// killed at every point between two effects of a run. After 'rekey resume' the
+// vault's password opens the recorder on every interface, the old one on none,
+// the security logs verify, and no footage is missing.
+
+// points are all of job.Runner.At, in order.
+var points = []string{
+	"begun", "kept", "proposed", "intended", "changing", "set", "changed",
+	"proved rpc2", "proved cgi", "proved rtsp", "verified", "hardened", "confirmed", "recorded",
+}
+
+const (
+	killAt  = "REKEY_TEST_KILL_AT"  // the process kills itself at this point
+	pauseAt = "REKEY_TEST_PAUSE_AT" // the process waits at this point, until the file in pauseIn is gone
+	pauseIn = "REKEY_TEST_PAUSE_IN"
+)
+
+// crashPoint is what the program calls at each point when a crash test runs it.
+func crashPoint() func(string) {
+	kill, pause, file := os.Getenv(killAt), os.Getenv(pauseAt), os.Getenv(pauseIn)
+	return func(point string) {
+		if point == kill {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+		if point == pause {
+			_ = os.WriteFile(file, nil, 0o600)
+			for _, err := os.Stat(file); err == nil; _, err = os.Stat(file) {
+				time.Sleep(5 * time.Millisecond)
+			}
+		}
+	}
+}
+
+func TestKilledRekeyResumes(t *testing.T) {
+	t.Parallel()
+	for _, point := range points {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			if err := s.rekey(append(s.reset(), killAt+"="+point)...); !killed(err) {
+				t.Fatalf("reset was not killed at %q: %v", point, err)
+			}
+			s.must("resume")
+			s.checkPromise()
+		})
+	}
+}
+
+func TestKilledTwiceRekeyResumes(t *testing.T) {
+	t.Parallel()
+	for _, two := range [][2]string{{"changing", "changing"}, {"set", "set"}, {"set", "proved cgi"}, {"changed", "confirmed"}, {"intended", "set"}} {
+		t.Run(two[0]+" and "+two[1], func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			for _, args := range [][]string{append(s.reset(), killAt+"="+two[0]), {"resume", killAt + "=" + two[1]}} {
+				// "set" is not passed again where the change is settled by trying
+				if err := s.rekey(args...); err != nil && !killed(err) {
+					t.Fatal(err)
+				}
+			}
+			s.must("resume")
+			s.checkPromise()
+		})
+	}
+}
+
+func TestKilledRecorderComesBack(t *testing.T) {
+	t.Parallel()
+	for _, point := range points {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			wait := filepath.Join(t.TempDir(), "paused")
+			done := make(chan error, 1)
+			go func() { done <- s.rekey(append(s.reset(), pauseAt+"="+point, pauseIn+"="+wait)...) }()
+			if err := await(wait); err != nil {
+				t.Fatal(err)
+			}
+			s.killRecorder()
+			s.startRecorder()
+			if err := os.Remove(wait); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-done; err != nil { // the run stopped and stays open
+				s.must("resume")
+			}
+			s.checkPromise()
+		})
+	}
+}
+
+// stage is one recorder, as a process of its own, and one operator's folder.
+type stage struct {
+	t                 *testing.T
+	dir, box, state   string
+	old               rekey.Secret
+	listen            appliance.Ready
+	process           *exec.Cmd
+	target, discovery string
+	clips             int
+	passwordFile      string
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	dir := t.TempDir()
+	s := &stage{t: t, dir: dir, box: filepath.Join(dir, "box"), state: filepath.Join(dir, "state"), old: rekey.NewSecret("Lost-and-found-7")}
+	s.passwordFile = filepath.Join(dir, "old-password")
+	if err := os.WriteFile(s.passwordFile, []byte(s.old.Reveal()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.must("recorder", "init", "--dir", s.box, "--admin-password-file", s.passwordFile, "--days", "1", "--channels", "2", "--clip-seconds", "1")
+	s.clips = countClips(t, s.box)
+	s.startRecorder()
+	t.Cleanup(s.killRecorder)
+	return s
+}
+
+// countClips counts what the recorder has recorded, on its own disk.
+func countClips(t *testing.T, box string) (n int) {
+	t.Helper()
+	err := filepath.WalkDir(box, func(path string, _ os.DirEntry, err error) error {
+		if filepath.Ext(path) == ".mp4" {
+			n++
+		}
+		return err
+	})
+	if err != nil || n == 0 {
+		t.Fatalf("%d recordings in %s: %v", n, box, err)
+	}
+	return n
+}
+
+// startRecorder starts it at the ports that it had before, if it had any.
+func (s *stage) startRecorder() {
+	s.t.Helper()
+	ready := filepath.Join(s.dir, "ready.json")
+	if err := os.Remove(ready); err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.t.Fatal(err)
+	}
+	args := []string{"recorder", "serve", "--dir", s.box, "--ready-file", ready}
+	if s.listen.DeviceID != "" {
+		args = append(args, "--http", hostOf(s.listen.HTTP), "--https", hostOf(s.listen.HTTPS), "--rtsp", hostOf(s.listen.RTSP), "--discovery", s.listen.Discovery)
+	}
+	s.process = exec.Command("rekey", args...)
+	talk := &bytes.Buffer{}
+	s.process.Stderr = talk
+	if err := s.process.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := await(ready); err != nil {
+		s.killRecorder()
+		s.t.Fatalf("%v\n%s", err, talk)
+	}
+	raw, err := os.ReadFile(ready)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &s.listen); err != nil {
+		s.t.Fatal(err)
+	}
+	s.target, s.discovery = hostOf(s.listen.HTTP), portOf(s.listen.Discovery)
+}
+
+func (s *stage) killRecorder() {
+	if s.process == nil {
+		return
+	}
+	_ = s.process.Process.Kill()
+	_ = s.process.Wait() // "killed" is what was wanted
+	s.process = nil
+}
+
+// reset are the arguments of the known-password way.
+func (s *stage) reset() []string {
+	return []string{"reset", s.target, "--discovery-port", s.discovery, "--password-file", s.passwordFile, "--fix", "--yes"}
+}
+
+// rekey runs the program. Arguments NAME=VALUE in capitals go to its environment.
+func (s *stage) rekey(args ...string) error {
+	cmd := exec.Command("rekey")
+	cmd.Env = append(os.Environ(), "REKEY_STATE="+s.state)
+	for _, a := range args {
+		if strings.HasPrefix(a, "REKEY_TEST_") {
+			cmd.Env = append(cmd.Env, a)
+			continue
+		}
+		if a == "resume" {
+			cmd.Args = append(cmd.Args, a, "--discovery-port", s.discovery)
+			continue
+		}
+		cmd.Args = append(cmd.Args, a)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal: nothing is asked
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("rekey %s: %w\n%s", strings.Join(cmd.Args[1:], " "), err, out)
+	}
+	return nil
+}
+
+func (s *stage) must(args ...string) {
+	s.t.Helper()
+	if err := s.rekey(args...); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) checkPromise() {
+	s.t.Helper()
+	ctx := context.Background()
+	password, entry := s.vaulted()
+	if entry.State != vault.Current {
+		s.t.Errorf("the vault's newest password is %s, not current", entry.State)
+	}
+	driver := dahua.New(slog.New(slog.DiscardHandler))
+	for _, i := range s.interfaces() {
+		if err := driver.Check(ctx, i, rekey.Login{Account: "admin", Password: s.old}, freeTries{}); !errors.Is(err, rekey.ErrDenied) {
+			s.t.Errorf("%s: the old password is not refused: %v", i.Kind, err)
+		}
+		if err := driver.Check(ctx, i, rekey.Login{Account: "admin", Password: password}, freeTries{}); err != nil {
+			s.t.Errorf("%s: the vault's password is refused: %v", i.Kind, err)
+		}
+	}
+	for _, dir := range []string{filepath.Join(s.state, "log"), filepath.Join(s.box, "log")} {
+		key, err := seclog.ReadKey(os.DirFS(dir))
+		if err == nil {
+			_, err = seclog.Verify(ctx, os.DirFS(dir), key, nil)
+		}
+		if err != nil {
+			s.t.Errorf("security log: %v", err)
+		}
+	}
+	dir := filepath.Join(s.state, "footage", s.listen.DeviceID)
+	if _, err := footage.Verify(ctx, dir); err != nil {
+		s.t.Errorf("footage: %v", err)
+	}
+	if m, err := footage.ReadManifest(dir); err != nil || len(m.Files) != s.clips {
+		s.t.Errorf("footage: %d recordings, want %d; %v", len(m.Files), s.clips, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.state, "runs", "*", "sealed.json")); len(left) != 0 {
+		s.t.Errorf("sealed secrets of closed runs are left: %v", left)
+	}
+}
+
+// vaulted is the one password that the vault holds for the recorder.
+func (s *stage) vaulted() (rekey.Secret, vault.Entry) {
+	s.t.Helper()
+	key, err := vault.KeyFile(filepath.Join(s.state, "vault.key"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	v, err := vault.Open(filepath.Join(s.state, "vault"), key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	all, err := v.List(context.Background())
+	if err != nil || len(all) != 1 {
+		s.t.Fatalf("%d passwords in the vault, want the one of the run; %v", len(all), err)
+	}
+	password, err := v.Reveal(context.Background(), all[0].ID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return password, all[0]
+}
+
+// interfaces are all that the recorder offers, as it was started.
+func (s *stage) interfaces() []rekey.Interface {
+	s.t.Helper()
+	var all []rekey.Interface
+	for _, x := range []struct {
+		url  string
+		kind rekey.InterfaceKind
+	}{{s.listen.HTTP, rekey.InterfaceRPC2}, {s.listen.HTTP, rekey.InterfaceCGI}, {s.listen.RTSP, rekey.InterfaceRTSP}} {
+		t, err := rekey.ParseTarget("http://" + hostOf(x.url))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, rekey.Interface{Kind: x.kind, Host: t.Host, Port: t.Port})
+	}
+	return all
+}
+
+// freeTries is a budget without a limit, for looking at the recorder from outside.
+type freeTries struct{}
+
+func (freeTries) Spend(string) error         { return nil }
+func (freeTries) Settle(string, error) error { return nil }
+
+func hostOf(address string) string {
+	if u, err := url.Parse(address); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return address
+}
+
+func killed(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}

@@ -1,0 +1,86 @@
+// Command rekey gets people back into their security recorders and leaves the
+// recorder safer than before. One file a verb; this one is the wiring.
+//
+// stdout is the result, stderr the talk, the terminal the questions and the
+// secrets. Exit codes are in exit.go and docs/output.md.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run(nil)) }
+
+// run is the whole program. at, for the crash tests, is called between the
+// effects of a run; see job.Runner.At.
+func run(at func(point string)) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := newRootCommand(at).ExecuteContext(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "rekey:", oneLine(err))
+	}
+	return exitCode(err)
+}
+
+func newRootCommand(at func(point string)) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rekey",
+		Short: "the way back into a security recorder, and the way never to lose it again",
+		Long: `rekey gets people who are entitled to it back into their security recorders:
+it finds the recorder, says which way back in fits, saves the footage first,
+changes the password, proves on every interface that the new one works and the
+old one is dead, hardens the box, and keeps a record that nobody can quietly
+rewrite. It never guesses, bypasses, or computes a vendor's temporary password.
+
+Try it without a recorder: rekey demo`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddGroup(
+		&cobra.Group{ID: "job", Title: "The main job:"},
+		&cobra.Group{ID: "keep", Title: "What is kept:"},
+		&cobra.Group{ID: "serve", Title: "The other side:"},
+	)
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			c.Args = usageArgs(c.Args)
+			for _, sub := range c.Commands() {
+				sub.Args = usageArgs(sub.Args)
+			}
+			root.AddCommand(c)
+		}
+	}
+	add("job", newDemoCommand(), newFindCommand(), newLookCommand(), newPlanCommand(), newResetCommand(at), newResumeCommand(at), newBackupCommand(), newCheckCommand())
+	add("keep", newVaultCommand(), newLogCommand())
+	add("serve", newRecorderCommand(), newDeskCommand(), newCodeCommand())
+	return root
+}
+
+// defaultStateDir is the operator's folder: vault, security log, runs, login
+// budget and footage. $REKEY_STATE overrides it.
+func defaultStateDir() string {
+	if dir := os.Getenv("REKEY_STATE"); dir != "" {
+		return dir
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "rekey")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "rekey-state"
+	}
+	return filepath.Join(home, ".local", "state", "rekey")
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the test binary stand in for the program: scripts and crash
+// tests start it as a real process, under the race detector too.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"rekey": func() { os.Exit(run(crashPoint())) }})
+}
+
+// TestScripts runs the stories in testdata/*.txtar. Beside rekey itself they know:
+//
+//	await FILE            wait until FILE exists
+//	json FILE KEY VAR     set the environment variable VAR to a string in a JSON object
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("REKEY_STATE", filepath.Join(env.WorkDir, "state"))
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"await": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(await(ts.MkAbs(args[0]))) },
+			"json": func(ts *testscript.TestScript, _ bool, args []string) {
+				value, err := jsonField(ts.ReadFile(args[0]), args[1])
+				ts.Check(err)
+				ts.Setenv(args[2], value)
+			},
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+// await waits until the file is there. Servers write it whole, by a rename.
+func await(name string) error {
+	const most = time.Minute
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(name); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s did not appear within %s", name, most)
+}
+
+func jsonField(text, key string) (string, error) {
+	var object map[string]any
+	if err := json.Unmarshal([]byte(text), &object); err != nil {
+		return "", err
+	}
+	value, ok := object[key].(string)
+	if !ok {
+		return "", fmt.Errorf("no string %q in %d fields", key, len(object))
+	}
+	return value, nil
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"rekey"
+	"rekey/internal/dahua"
+	"rekey/internal/discover"
+	"rekey/internal/job"
+	"rekey/internal/vault"
+	"rekey/seclog"
+)
+
+// operator is what the verbs of the operator's side share: the state folder,
+// how to speak to recorders, and where to write.
+type operator struct {
+	state      string
+	vaultKey   string
+	passphrase string
+	discovery  uint16
+	verbose    bool
+	json       bool
+
+	out, talk io.Writer
+	at        func(point string) // for the crash tests; see run
+}
+
+// flags are the flags of every verb of the operator's side.
+func (o *operator) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.state, "state", defaultStateDir(), "folder with vault, security log, runs and login budget")
+	f.BoolVar(&o.json, "json", false, "JSON lines on stdout")
+	f.Uint16Var(&o.discovery, "discovery-port", 0, "UDP port that the recorder answers discovery at (0 = the usual one)")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "trace the requests on stderr, without secrets")
+}
+
+func (o *operator) vaultFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.vaultKey, "vault-key-file", "", "key file of the vault (default: vault.key in the state folder, made when missing)")
+	f.StringVar(&o.passphrase, "vault-passphrase-file", "", "file with the passphrase of the vault, instead of a key file")
+}
+
+// on binds the operator to a command's streams.
+func (o *operator) on(cmd *cobra.Command) *operator {
+	o.out, o.talk = cmd.OutOrStdout(), cmd.ErrOrStderr()
+	return o
+}
+
+func (o *operator) log() *slog.Logger {
+	level := slog.LevelWarn
+	if o.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(o.talk, &slog.HandlerOptions{Level: level}))
+}
+
+// drivers is the visible list of protocol families.
+func (o *operator) drivers(accept []rekey.Risk) []rekey.Driver {
+	var options []dahua.Option
+	if slices.Contains(accept, rekey.RiskClearPassword) {
+		options = append(options, dahua.AcceptClearPassword())
+	}
+	return []rekey.Driver{dahua.New(o.log(), options...)}
+}
+
+// probers is the visible list of discovery protocols.
+func (o *operator) probers() []discover.Prober {
+	return []discover.Prober{dahua.Prober{UDPPort: int(o.discovery)}}
+}
+
+func (o *operator) identify(ctx context.Context, t rekey.Target) (rekey.Identity, error) {
+	return discover.Identify(ctx, t, o.drivers(nil), o.probers())
+}
+
+func (o *operator) openVault() (*vault.Vault, error) {
+	dir := filepath.Join(o.state, "vault")
+	if err := os.MkdirAll(o.state, 0o700); err != nil {
+		return nil, fmt.Errorf("%w: %w", rekey.ErrStorage, err)
+	}
+	key, err := o.key(dir)
+	if err != nil {
+		return nil, err
+	}
+	return vault.Open(dir, key)
+}
+
+func (o *operator) key(dir string) (vault.Key, error) {
+	if o.passphrase != "" {
+		p, err := readSecretFile(o.passphrase)
+		if err != nil {
+			return vault.Key{}, err
+		}
+		return vault.Passphrase(p)
+	}
+	name := o.vaultKey
+	if name == "" {
+		name = filepath.Join(o.state, "vault.key")
+	}
+	return vault.KeyFileFor(dir, name)
+}
+
+// operatorLog is the operator's security log. It is opened for each record, so
+// that several rekeys at once can write to it.
+type operatorLog struct{ dir string }
+
+func (l operatorLog) Append(ctx context.Context, r seclog.Record) (seclog.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	log, err := seclog.OpenOrCreate(ctx, l.dir, "rekey.invalid/operator", seclog.Options{})
+	if err != nil {
+		return seclog.Entry{}, err
+	}
+	e, err := log.Append(ctx, r)
+	return e, errors.Join(err, log.Close())
+}
+
+func (o *operator) securityLog() operatorLog { return operatorLog{filepath.Join(o.state, "log")} }
+
+// runner is the main job, wired.
+func (o *operator) runner(accept []rekey.Risk) (*job.Runner, error) {
+	v, err := o.openVault()
+	if err != nil {
+		return nil, err
+	}
+	return &job.Runner{
+		Dir: o.state, Drivers: o.drivers(accept), Identify: o.identify, Vault: v, Log: o.securityLog(),
+		Events: o.event, Now: time.Now,
+		Agree: func(context.Context, rekey.Plan) error { return nil },
+		Hands: nobody{},
+		At:    o.at,
+	}, nil
+}
+
+// nobody is the Hands of a verb that waits for no one.
+type nobody struct{}
+
+func (nobody) Change(context.Context, rekey.Plan, rekey.Secret) error {
+	return fmt.Errorf("%w: this way is done by hand", rekey.ErrWaiting)
+}
+
+// emit writes one result: a JSON line, or the person's form.
+func (o *operator) emit(kind string, v any, person func(io.Writer)) error {
+	if !o.json {
+		person(o.out)
+		return nil
+	}
+	return writeJSON(o.out, kind, v)
+}
+
+// writeJSON writes one JSON line: {"message_type": kind, "version": 1, …v}.
+func writeJSON(w io.Writer, kind string, v any) error {
+	head, err := json.Marshal(struct {
+		Type    string `json:"message_type"`
+		Version int    `json:"version"`
+	}{kind, 1})
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if len(body) < 2 || body[0] != '{' {
+		return fmt.Errorf("a result of kind %s is no JSON object", kind)
+	}
+	line := string(head)
+	if string(body) != "{}" {
+		line = strings.TrimSuffix(line, "}") + "," + string(body[1:])
+	}
+	_, err = io.WriteString(w, line+"\n")
+	return err
+}
+
+// event tells a step as it goes: JSON lines are the result of --json, a person
+// reads them as talk.
+func (o *operator) event(e rekey.Event) {
+	if o.json {
+		_ = writeJSON(o.out, "event", e) // a closed pipe ends the process elsewhere
+		return
+	}
+	if e.State == rekey.EventProgress && e.Step == rekey.StepKeep {
+		return
+	}
+	mark := map[rekey.EventState]string{rekey.EventStarted: "  ", rekey.EventProgress: " -", rekey.EventDone: "ok", rekey.EventFailed: "!!"}[e.State]
+	fmt.Fprintf(o.talk, "%s %-7s %s %s\n", e.Time.Format(time.TimeOnly), e.Step, mark, e.Message)
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"rekey"
+)
+
+func newResumeCommand(at func(point string)) *cobra.Command {
+	o := operator{at: at}
+	var done, abandon bool
+	cmd := &cobra.Command{
+		Use:   "resume [RUN]",
+		Short: "go on with a run that a crash, an unknown outcome or waiting for hands left open",
+		Long: `resume goes on with one open run, or with all of them, from where their journals
+stand. Whether a password was changed is settled by trying the new one, once.
+
+--done says that a person has set the new password at the recorder.
+--abandon closes a run in which no change was begun.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.on(cmd)
+			if abandon {
+				if len(args) == 0 || done {
+					return fmt.Errorf("%w: --abandon wants the name of one run, and nothing else", rekey.ErrInput)
+				}
+				return o.abandon(cmd.Context(), args[0])
+			}
+			return o.resume(cmd.Context(), args, done)
+		},
+	}
+	o.flags(cmd.Flags())
+	o.vaultFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&done, "done", false, "the new password has been set by hand")
+	cmd.Flags().BoolVar(&abandon, "abandon", false, "close the run: no change was begun and none is wanted")
+	return cmd
+}
+
+// alreadyDone is the Hands of resume --done.
+type alreadyDone struct{}
+
+func (alreadyDone) Change(context.Context, rekey.Plan, rekey.Secret) error { return nil }
+
+func (o *operator) resume(ctx context.Context, runs []string, done bool) error {
+	r, err := o.runner(nil)
+	if err != nil {
+		return err
+	}
+	r.Hands = o.hands()
+	if done {
+		r.Hands = alreadyDone{}
+	}
+	if len(runs) == 0 {
+		if runs, err = r.OpenRuns(); err != nil {
+			return err
+		}
+	}
+	if len(runs) == 0 {
+		return o.emit("resume", struct {
+			Open int `json:"open"`
+		}{}, func(w io.Writer) { fmt.Fprintln(w, "No run is open.") })
+	}
+	var failed error
+	for _, run := range runs { // one that fails does not keep the others waiting
+		rep, err := r.Resume(ctx, run)
+		failed = errors.Join(failed, o.finish(rep, err))
+	}
+	return failed
+}
+
+func (o *operator) abandon(ctx context.Context, run string) error {
+	r, err := o.runner(nil)
+	if err != nil {
+		return err
+	}
+	if err := r.Abandon(ctx, run); err != nil {
+		return err
+	}
+	return o.emit("abandoned", struct {
+		Run     string        `json:"run"`
+		Outcome rekey.Outcome `json:"outcome"`
+	}{run, rekey.Unchanged}, func(w io.Writer) { fmt.Fprintf(w, "Run %s is closed; nothing was changed.\n", run) })
+}
