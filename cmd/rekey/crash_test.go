@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/hpke"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,6 +51,7 @@ func crashPoint() func(string) {
 			select {}
 		}
 		if point == pause {
+			pause = "" // an interface is proved over HTTP and again over HTTPS
 			_ = os.WriteFile(file, nil, 0o600)
 			for _, err := os.Stat(file); err == nil; _, err = os.Stat(file) {
 				time.Sleep(5 * time.Millisecond)
@@ -126,9 +128,10 @@ type stage struct {
 	target, discovery string
 	clips             int
 	passwordFile      string
+	desk              hpke.PrivateKey // of an enrolled stage
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t *testing.T, init ...string) *stage {
 	t.Helper()
 	dir := t.TempDir()
 	s := &stage{t: t, dir: dir, box: filepath.Join(dir, "box"), state: filepath.Join(dir, "state"), old: rekey.NewSecret("Lost-and-found-7")}
@@ -136,7 +139,7 @@ func newStage(t *testing.T) *stage {
 	if err := os.WriteFile(s.passwordFile, []byte(s.old.Reveal()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.must("recorder", "init", "--dir", s.box, "--admin-password-file", s.passwordFile, "--days", "1", "--channels", "2", "--clip-seconds", "1")
+	s.must(append([]string{"recorder", "init", "--dir", s.box, "--admin-password-file", s.passwordFile, "--days", "1", "--channels", "2", "--clip-seconds", "1"}, init...)...)
 	s.clips = countClips(t, s.box)
 	s.startRecorder()
 	t.Cleanup(s.killRecorder)

@@ -55,6 +55,16 @@ type demo struct {
 	lost    rekey.Secret // the lost password; only the proof at the end sees it
 	box     *appliance.Running
 	desk    *demoDesk
+	// witness, when set, is told every secret of the play, and pages gets every
+	// page that its people see: the test searches one for the other.
+	witness func(what string, s rekey.Secret)
+	pages   io.Writer
+}
+
+func (d *demo) secret(what string, s rekey.Secret) {
+	if d.witness != nil {
+		d.witness(what, s)
+	}
 }
 
 func (d *demo) run(ctx context.Context, keep bool) (err error) {
@@ -137,6 +147,9 @@ func (d *demo) setStage(ctx context.Context) (err error) {
 	if d.box, err = startRecorder(ctx, d.folder("recorder")); err != nil {
 		return err
 	}
+	d.secret("lost password", d.lost)
+	d.secret("seat token", d.box.SeatToken())
+	d.secret("agents' password", d.desk.password)
 	i := d.box.Info
 	d.say("recorder", fmt.Sprintf("a %s %s with %d channels and %d days of footage; its key for temporary passwords was sealed to the desk in the factory", i.Vendor, i.Model, demoFootage.Channels, demoFootage.Days))
 	d.say("owner", "has lost its admin password. The demo keeps it sealed, to prove at the end that it is dead")

@@ -32,6 +32,7 @@ type demoOwner struct{ *demo }
 // Change takes the temporary-password way: Device ID, call, challenge, answer,
 // and the new password at Main Menu > Settings > System > Account > User.
 func (o demoOwner) Change(ctx context.Context, plan rekey.Plan, password rekey.Secret) error {
+	o.secret("new password", password)
 	screen, err := o.sitDown(ctx)
 	if err != nil {
 		return err
@@ -45,8 +46,8 @@ func (o demoOwner) Change(ctx context.Context, plan rekey.Plan, password rekey.S
 	if err != nil {
 		return err
 	}
-	var forgot seat.ForgotView
-	if err := screen.post(ctx, "/recovery", url.Values{"account": {plan.Account}}, &forgot); err != nil {
+	forgot, err := screen.forgot(ctx, plan.Account)
+	if err != nil {
 		return err
 	}
 	o.say("owner", "Main Menu > Forgot password: reads out "+forgot.Challenge+", as "+strings.Join(forgot.Spelling[0], " ")+" and so on")
@@ -54,24 +55,40 @@ func (o demoOwner) Change(ctx context.Context, plan rekey.Plan, password rekey.S
 	if err != nil {
 		return err
 	}
+	o.secret("answer", answer)
 	o.say(demoAgent, "types the challenge; its record is in a signed checkpoint; reads out the answer, a temporary password for this recorder, once")
-	if err := o.setNew(ctx, screen, plan.Account, answer, password); err != nil {
+	if err := screen.setNew(ctx, plan.Account, answer, password, func(what string) { o.say("owner", what) }); err != nil {
 		return err
 	}
 	_, err = agent.Close(ctx, of.Number, "solved")
 	return err
 }
 
+func (d *demo) sitDown(ctx context.Context) (*screen, error) {
+	s, err := sitDown(ctx, d.box.Ready().Seat, d.box.SeatToken())
+	if err == nil {
+		s.pages = d.pages
+	}
+	return s, err
+}
+
 // sitDown enters the local seat with the token that stands for being there.
-func (o demoOwner) sitDown(ctx context.Context) (*screen, error) {
-	s, err := newScreen(o.box.Ready().Seat)
+func sitDown(ctx context.Context, base string, token rekey.Secret) (*screen, error) {
+	s, err := newScreen(base)
 	if err != nil {
 		return nil, err
 	}
-	return s, s.post(ctx, "/enter", url.Values{"token": {o.box.SeatToken().Reveal()}}, nil)
+	return s, s.post(ctx, "/enter", url.Values{"token": {token.Reveal()}}, nil)
 }
 
-func (o demoOwner) setNew(ctx context.Context, s *screen, account string, answer, password rekey.Secret) error {
+// forgot presses Forgot password: a new challenge.
+func (s *screen) forgot(ctx context.Context, account string) (v seat.ForgotView, err error) {
+	return v, s.post(ctx, "/recovery", url.Values{"account": {account}}, &v)
+}
+
+// setNew logs in with the temporary password and sets the new one, through the
+// one door that is open. tell gets what the person does.
+func (s *screen) setNew(ctx context.Context, account string, answer, password rekey.Secret, tell func(string)) error {
 	var users seat.UsersView
 	if err := s.post(ctx, "/login", url.Values{"account": {account}, "password": {answer.Reveal()}}, &users); err != nil {
 		return err
@@ -80,13 +97,12 @@ func (o demoOwner) setNew(ctx context.Context, s *screen, account string, answer
 		return fmt.Errorf("%w: the temporary password opened more than one door", rekey.ErrVerify)
 	}
 	path := strings.Join(users.Path, " > ")
-	o.say("owner", "logs in as "+account+" with it; the recorder opens one door only: "+path)
-	new := password.Reveal()
-	form := url.Values{"modify": {"on"}, "old": {answer.Reveal()}, "new": {new}, "confirm": {new}}
+	tell("logs in as " + account + " with it; the recorder opens one door only")
+	form := url.Values{"modify": {"on"}, "old": {answer.Reveal()}, "new": {password.Reveal()}, "confirm": {password.Reveal()}}
 	if err := s.post(ctx, "/settings/system/account/user/"+account, form, nil); err != nil {
 		return err
 	}
-	o.say("owner", path+": old, new, confirm, OK. The recorder takes it")
+	tell(path + ": old, new, confirm, OK. The recorder takes it")
 	return nil
 }
 
@@ -101,7 +117,7 @@ func (d *demo) comeBack(ctx context.Context, rep job.Report) error {
 	if err != nil {
 		return err
 	}
-	s, err := demoOwner{d}.sitDown(ctx)
+	s, err := d.sitDown(ctx)
 	if err != nil {
 		return err
 	}
@@ -119,8 +135,9 @@ func (d *demo) comeBack(ctx context.Context, rep job.Report) error {
 
 // screen is a person's browser at the local seat, reading the pages as JSON.
 type screen struct {
-	base string
-	http *http.Client
+	base  string
+	http  *http.Client
+	pages io.Writer // gets what is seen, where it is set
 }
 
 func newScreen(base string) (*screen, error) {
@@ -154,6 +171,9 @@ func (s *screen) do(ctx context.Context, method, path string, body io.Reader, vi
 	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err != nil {
 		return fmt.Errorf("%w: local seat: %w", rekey.ErrUnreachable, err)
+	}
+	if s.pages != nil {
+		fmt.Fprintf(s.pages, "%s\n%v\n%s\n", res.Request.URL, res.Header, raw)
 	}
 	if res.StatusCode != http.StatusOK {
 		return seatRefusal(res.StatusCode, path, raw)

@@ -1,26 +1,39 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// noTerminal, when set, has the program start without a controlling terminal,
+// as under a service manager: nobody is asked, wherever the tests are run from.
+const noTerminal = "REKEY_TEST_NO_TERMINAL"
+
 // TestMain lets the test binary stand in for the program: scripts and crash
 // tests start it as a real process, under the race detector too.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"rekey": func() { os.Exit(run(crashPoint())) }})
+	testscript.Main(m, map[string]func(){"rekey": func() {
+		if os.Getenv(noTerminal) != "" {
+			_, _ = syscall.Setsid() // fails for who leads a session already, and has no terminal either
+		}
+		os.Exit(run(crashPoint()))
+	}})
 }
 
 // TestScripts runs the stories in testdata/*.txtar. Beside rekey itself they know:
 //
 //	await FILE            wait until FILE exists
 //	json FILE KEY VAR     set the environment variable VAR to a string in a JSON object
+//	exits CODE rekey ...  rekey fails as it should; see fails
+//	long FILE             write one line of 5,000 letters
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -31,6 +44,10 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(await(ts.MkAbs(args[0]))) },
+			"exits": fails,
+			"long": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte("x"), 5000), 0o600))
+			},
 			"json": func(ts *testscript.TestScript, _ bool, args []string) {
 				value, err := jsonField(ts.ReadFile(args[0]), args[1])
 				ts.Check(err)

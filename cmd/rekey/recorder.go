@@ -113,7 +113,7 @@ func (m recorderMade) String() string {
 		text += "\nit is in factory state: make its first set-up at the local seat"
 	}
 	if m.Enrolment != "" {
-		text += "\nthe desk enrols it by the file " + m.Enrolment
+		text += "\ncarry to the desk, to enrol it: " + m.Enrolment
 	}
 	return text
 }
@@ -229,7 +229,7 @@ func (v *recorderVerb) enrolCommand() *cobra.Command {
 			if err := recorder.WriteEnrolment(out, e); err != nil {
 				return err
 			}
-			return v.tell(cmd, "enrolment", map[string]string{"device_id": e.DeviceID.String(), "enrolment": out}, "the desk enrols recorder %s by the file %s", e.DeviceID, out)
+			return v.tell(cmd, "enrolment", map[string]string{"device_id": e.DeviceID.String(), "enrolment": out}, "recorder %s is sealed to the desk; carry there, to enrol it: %s", e.DeviceID, out)
 		},
 	}
 	cmd.Flags().StringVar(&deskKeyFile, "desk-key", "", "file with the desk's public key (required)")

@@ -2,6 +2,7 @@ package dahua
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -101,6 +102,14 @@ func (c *cgi) judge(status int, signed bool, body []byte) error {
 	c.booked = false
 	if refusal != nil {
 		c.refused = refusal
+		if !booked {
+			// It worked before and was changed since by somebody: the recorder has
+			// counted this, so the budget must.
+			if err := c.tries.Spend(c.login.Account); err != nil {
+				return errors.Join(refusal, err)
+			}
+			booked = true
+		}
 	}
 	// Of other statuses nobody knows whether the password was looked at: the try stays spent.
 	known := refusal != nil || status == http.StatusOK || status == http.StatusBadRequest || status == http.StatusForbidden

@@ -110,8 +110,11 @@ func (d *Driver) Check(ctx context.Context, at rekey.Interface, l rekey.Login, t
 		if err != nil {
 			return err
 		}
-		defer r.http.Close()
-		return r.logout(ctx)
+		if err := r.leave(ctx); err != nil {
+			// The password was accepted; that the session lingers changes nothing of it.
+			d.log.WarnContext(ctx, "no logout after a check", slog.String("host", at.Address()), slog.Any("error", err))
+		}
+		return nil
 	case rekey.InterfaceCGI:
 		c := d.newCGI(at, l, tries)
 		defer c.http.Close()

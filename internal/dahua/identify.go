@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/icholy/digest"
 
@@ -16,6 +17,10 @@ import (
 	"rekey/internal/rtsp"
 	"rekey/internal/transport"
 )
+
+// streamWait is how long the usual stream port has to answer; the true one is
+// in the settings, once somebody is logged in.
+const streamWait = 3 * time.Second
 
 // Identify looks at what the recorder says to anybody: the realm of its digest
 // challenge, the state of its first set-up, its page title, and which doors
@@ -25,7 +30,11 @@ func (d *Driver) Identify(ctx context.Context, t rekey.Target) (rekey.Identity, 
 	var more sync.WaitGroup
 	stream := rekey.Interface{Kind: rekey.InterfaceRTSP, Host: t.Host, Port: 554}
 	streams := false
-	more.Go(func() { streams = rtsp.Probe(ctx, stream) == nil })
+	more.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, streamWait)
+		defer cancel()
+		streams = rtsp.Probe(ctx, stream) == nil
+	})
 	id, err := d.fingerprint(ctx, at)
 	var elsewhere *transport.RedirectError
 	if errors.As(err, &elsewhere) && elsewhere.Same && elsewhere.To.Address() != at.Address() {
@@ -127,15 +136,19 @@ func readRealm(id *rekey.Identity, res transport.Response) bool {
 	return true
 }
 
+// familyCodes is where the error codes of the family begin; those of other JSON
+// services are small or negative.
+const familyCodes = 1 << 28
+
 // readRPC asks for the state of the first set-up, which needs no session, and
 // where that is not known, whether there is an RPC at all.
 func readRPC(ctx context.Context, id *rekey.Identity, r *rpc) bool {
 	const method = "DevInit.getStatus"
 	answer, _, err := r.ask(ctx, question{path: pathOutside, method: method})
-	if err != nil {
+	if err != nil || (!answer.ok() && answer.Code < familyCodes) {
 		// Without a session this is answered with an error, by whoever speaks RPC.
 		answer, _, err = r.ask(ctx, question{path: pathRPC, method: "global.getCurrentTime"})
-		if err != nil || (answer.Code == 0 && !answer.ok()) {
+		if err != nil || answer.Code < familyCodes {
 			return false
 		}
 	}

@@ -54,6 +54,7 @@ func TestIdentify(t *testing.T) {
 		"Hikvision":      {cgi: challenged(`Digest realm="DS-7608", nonce="x"`, ""), kind: rekey.ErrNotRecorder},
 		"a web server":   {page: says200("<title>nginx</title>"), kind: rekey.ErrNotRecorder},
 		"JSON of others": {outside: says200(`{"hello":"world"}`), rpc: says200(`[]`), kind: rekey.ErrNotRecorder},
+		"another RPC":    {outside: says200(`{"jsonrpc":"2.0","error":{"code":-32601,"message":"x"}}`), rpc: says200(`{"error":{"code":400},"result":null}`), kind: rekey.ErrNotRecorder},
 		"page for all":   {cgi: says200("<html>"), outside: says200("<html>"), rpc: says200("<html>"), kind: rekey.ErrNotRecorder},
 		"wrong types":    {cgi: challenged(digest, ""), outside: says200(`{"params":{"Init":"two"},"result":true}`), doors: "rpc2 cgi", init: rekey.InitUnknown},
 	} {

@@ -169,8 +169,12 @@ func upperMD5(s string) string {
 	return strings.ToUpper(hex.EncodeToString(sum[:]))
 }
 
-// logout ends the session. One that has ended already is logged out.
-func (r *rpc) logout(ctx context.Context) error {
+// leave logs out, even when ctx has ended, and drops the connection. A session
+// that has ended already is logged out.
+func (r *rpc) leave(ctx context.Context) error {
+	defer r.http.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
 	_, err := r.call(ctx, "global.logout", nil)
 	if errors.Is(err, rekey.ErrConflict) {
 		return nil

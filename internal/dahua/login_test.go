@@ -336,6 +336,16 @@ func TestCheckByRPCLogsOut(t *testing.T) {
 	}
 }
 
+// What counts is that the password was accepted, not how the logout went.
+func TestCheckWithoutLogout(t *testing.T) {
+	t.Parallel()
+	p := &peer{rpc: map[string]func(call) string{"global.logout": says(`{"resu`)}}
+	at, _ := p.start(t, false).Interface(rekey.InterfaceRPC2)
+	if err := driver().Check(t.Context(), at, login(testPassword), &book{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestUninitialisedByCGI(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

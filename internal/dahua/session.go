@@ -41,13 +41,9 @@ func (d *Driver) newSession(id rekey.Identity, at rekey.Interface, l rekey.Login
 func (s *session) Close(ctx context.Context) (err error) {
 	s.closed.Do(func() {
 		s.release()
-		if s.rpc == nil {
-			return
+		if s.rpc != nil {
+			err = s.rpc.leave(ctx)
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		err = s.rpc.logout(ctx)
-		s.rpc.http.Close()
 	})
 	return err
 }

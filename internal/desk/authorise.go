@@ -122,7 +122,7 @@ func (d *Desk) perform(ctx context.Context, who Agent, act Act, t target, fn fun
 	err := fn()
 	if err != nil {
 		t.detail = map[string]string{"reason": reason(err)}
-		err = errors.Join(err, d.note(ctx, who, string(act), t, "failed"))
+		err = errors.Join(err, d.note(context.WithoutCancel(ctx), who, string(act), t, "failed"))
 	}
 	return err
 }
@@ -133,7 +133,7 @@ func (d *Desk) note(ctx context.Context, who Agent, event string, t target, resu
 	if t.number != 0 {
 		rec.Case = strconv.FormatInt(t.number, 10)
 	}
-	if err := d.record.append(ctx, rec); err != nil {
+	if err := d.log.append(ctx, rec); err != nil {
 		return fmt.Errorf("nothing is done without a record of it: %w", err)
 	}
 	return nil

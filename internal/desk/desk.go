@@ -41,10 +41,11 @@ const (
 	databaseFile = "desk.db"
 	kekFile      = "kek"
 	enrolKeyFile = "enrol.key"
-	logDir       = "securitylog"
 
 	// PublicKeyFile is what a recorder needs to seal its key to this desk.
 	PublicKeyFile = "desk.pub"
+	// LogDir is the security log, as package seclog reads it.
+	LogDir = "securitylog"
 )
 
 // Options of a desk. The zero value is ready for use.
@@ -77,7 +78,7 @@ type Desk struct {
 	opt      Options
 	db       *store.DB
 	keys     keyring
-	record   recorder
+	log      securityLog
 	dir      string
 	hashing  chan struct{} // bounds how many passwords are hashed at a time
 	dummy    string        // a password hash that no password fits
@@ -105,7 +106,7 @@ func Init(ctx context.Context, dir, administrator string, password rekey.Secret,
 	if err := makeKeys(dir, o.Rand); err != nil {
 		return fmt.Errorf("%w: make desk: %w", rekey.ErrStorage, err)
 	}
-	if err := makeLog(ctx, filepath.Join(dir, logDir), o); err != nil {
+	if err := makeLog(ctx, filepath.Join(dir, LogDir), o); err != nil {
 		return fmt.Errorf("%w: make desk: %w", rekey.ErrStorage, err)
 	}
 	d, err := open(ctx, dir, o)
@@ -136,7 +137,7 @@ func (d *Desk) load(ctx context.Context) (err error) {
 	if d.keys, err = loadKeys(d.dir, d.opt.Rand); err != nil {
 		return err
 	}
-	if d.record, err = openRecorder(ctx, filepath.Join(d.dir, logDir), d.opt.Now); err != nil {
+	if d.log, err = openLog(ctx, filepath.Join(d.dir, LogDir), d.opt.Now); err != nil {
 		return err
 	}
 	if d.dummy, err = d.opt.Argon.hash(rekey.NewSecret("no agent has this one"), d.opt.Rand); err != nil {

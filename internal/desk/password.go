@@ -80,6 +80,8 @@ const (
 
 // checkPassword refuses what NIST SP 800-63B and OWASP ASVS 6.2 refuse: too
 // short, the agent's own name, one character or a short piece again and again.
+// The whole password is compared, never a part of it: a random one may hold a
+// short name by chance.
 func checkPassword(name string, password rekey.Secret) error {
 	text := password.Reveal()
 	n := utf8.RuneCountInString(text)
@@ -92,8 +94,8 @@ func checkPassword(name string, password rekey.Secret) error {
 		return refuse(rekey.ErrInput, "the password has %d characters, expected at most %d", n, maxPassword)
 	case repeats(text):
 		return refuse(rekey.ErrInput, "the password is a short piece repeated; a few random words do well")
-	case strings.Contains(strings.ToLower(text), name):
-		return refuse(rekey.ErrInput, "the password contains the agent's name")
+	case strings.EqualFold(text, name):
+		return refuse(rekey.ErrInput, "the password is the agent's name")
 	}
 	return nil
 }

@@ -52,7 +52,8 @@ func (d *Desk) Reveal(ctx context.Context, who Agent, number int64, text string)
 		if err != nil {
 			return err
 		}
-		if err := d.note(ctx, who, "code.reveal", revealed(c, q), "ok"); err != nil {
+		// What was spent is recorded even when the agent's browser is gone by now.
+		if err := d.note(context.WithoutCancel(ctx), who, "code.reveal", revealed(c, q), "ok"); err != nil {
 			return err
 		}
 		answer, err = d.answer(c, keys, q)

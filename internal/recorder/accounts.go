@@ -1,7 +1,7 @@
 package recorder
 
 import (
-	"crypto/md5" //nolint:gosec // the LAN protocols of this family ask for it; see HA1
+	"crypto/md5"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -26,9 +26,10 @@ const nobodyName = "\x00nobody"
 
 func ha1Context(name string) string { return "recorder HA1\x00" + name }
 
-// HA1 is the digest secret that the LAN protocols of this family ask for.
+// HA1 is the digest secret that the LAN protocols of this family ask for, MD5
+// and all: the lower-hex MD5(account:realm:password).
 func HA1(account, realm, password string) string {
-	sum := md5.Sum([]byte(account + ":" + realm + ":" + password)) //nolint:gosec // as above
+	sum := md5.Sum([]byte(account + ":" + realm + ":" + password))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -183,6 +184,8 @@ func (b *Box) AddAccount(manager string, a rekey.Account, pw rekey.Secret, from 
 
 // DeleteAccount removes an account that is not reserved and not the manager's own.
 func (b *Box) DeleteAccount(manager, name string, from Client) error {
+	b.tries.Lock() // no try on it is under way
+	defer b.tries.Unlock()
 	return b.commit(func(next *state) ([]seclog.Record, error) {
 		if err := next.mustBeAdmin(manager); err != nil {
 			return nil, err

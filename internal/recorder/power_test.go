@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +16,16 @@ import (
 	"rekey/internal/durable"
 	"rekey/seclog"
 )
+
+// TestMain lets the model walk 30 ways unless told otherwise: each step waits
+// for the disk, because the security log does.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("30")
+	}
+	os.Exit(m.Run())
+}
 
 var errPower = errors.New("power cut")
 

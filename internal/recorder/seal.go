@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -58,7 +59,7 @@ func readStorageKey(dir string) ([]byte, error) {
 	if err != nil {
 		return nil, storageError("read the storage key", err)
 	}
-	if fi.Mode().Perm()&0o077 != 0 {
+	if runtime.GOOS != "windows" && fi.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%w: storage key %s is readable by others; run chmod 600 on it", rekey.ErrStorage, name)
 	}
 	text, err := os.ReadFile(name)

@@ -162,10 +162,10 @@ func serveSeat(ctx context.Context, l net.Listener, h http.Handler) error {
 	if !end() {
 		<-stopped
 	}
-	if errors.Is(err, http.ErrServerClosed) || ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return fmt.Errorf("serve the local seat: %w", err)
 	}
-	return fmt.Errorf("serve the local seat: %w", err)
+	return nil
 }
 
 func ignoreClosed(c io.Closer) error {

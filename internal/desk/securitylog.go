@@ -16,10 +16,10 @@ import (
 	"rekey/seclog"
 )
 
-// recorder writes the desk's security log. It opens the log for each record and
+// securityLog writes the desk's security log. It opens the log for each record and
 // lets go of it again, so that `rekey desk agent add` can write its record
 // while the desk serves; the price is small beside the record's fsyncs.
-type recorder struct {
+type securityLog struct {
 	dir string
 	now func() time.Time
 	one *sync.Mutex // one goroutine at a time, instead of all asking for the file lock
@@ -42,28 +42,28 @@ func makeLog(ctx context.Context, dir string, o Options) error {
 	return log.Close()
 }
 
-// openRecorder sees to it that the log can be written to now.
-func openRecorder(ctx context.Context, dir string, now func() time.Time) (recorder, error) {
-	r := recorder{dir: dir, now: now, one: new(sync.Mutex)}
-	return r, r.with(ctx, func(*seclog.Log) error { return nil })
+// openLog sees to it that the log can be written to now.
+func openLog(ctx context.Context, dir string, now func() time.Time) (securityLog, error) {
+	l := securityLog{dir: dir, now: now, one: new(sync.Mutex)}
+	return l, l.with(ctx, func(*seclog.Log) error { return nil })
 }
 
 // append returns nil when a signed checkpoint that covers the record is on
 // stable storage. The error wraps rekey.ErrStorage, or rekey.ErrVerify where
 // the log was tampered with.
-func (r recorder) append(ctx context.Context, rec seclog.Record) error {
-	return r.with(ctx, func(l *seclog.Log) error {
-		_, err := l.Append(ctx, rec)
+func (l securityLog) append(ctx context.Context, rec seclog.Record) error {
+	return l.with(ctx, func(log *seclog.Log) error {
+		_, err := log.Append(ctx, rec)
 		return err
 	})
 }
 
-func (r recorder) with(ctx context.Context, fn func(*seclog.Log) error) error {
-	r.one.Lock()
-	defer r.one.Unlock()
+func (l securityLog) with(ctx context.Context, fn func(*seclog.Log) error) error {
+	l.one.Lock()
+	defer l.one.Unlock()
 	waiting, cancel := context.WithTimeout(ctx, logWait)
 	defer cancel()
-	log, err := seclog.Open(waiting, r.dir, seclog.Options{Now: r.now})
+	log, err := seclog.Open(waiting, l.dir, seclog.Options{Now: l.now})
 	if err == nil {
 		err = errors.Join(fn(log), log.Close())
 	}
@@ -91,7 +91,7 @@ const lastRecords = 100
 func (d *Desk) VerifyLog(ctx context.Context, who Agent) (LogReport, error) {
 	var report LogReport
 	err := d.perform(ctx, who, ActLogVerify, target{object: "security log"}, func() error {
-		dir := os.DirFS(filepath.Join(d.dir, logDir))
+		dir := os.DirFS(filepath.Join(d.dir, LogDir))
 		key, err := seclog.ReadKey(dir)
 		if err != nil {
 			return fmt.Errorf("%w: %w", rekey.ErrStorage, err)
