@@ -29,10 +29,11 @@ var allowed = map[string][]string{
 	"rekey/internal/store":              {"rekey"},
 	"rekey/internal/desk":               {"rekey", "rekey/recovery", "rekey/seclog", "rekey/internal/store", "rekey/internal/web", "rekey/internal/durable"},
 	"rekey/internal/recorder":           {"rekey", "rekey/recovery", "rekey/seclog", "rekey/internal/durable"},
+	"rekey/internal/desk/client":        {"rekey", "rekey/recovery", "rekey/internal/desk"},
 	"rekey/internal/recorder/clips":     {"rekey", "rekey/internal/durable"},
-	"rekey/internal/recorder/lan":       {"rekey", "rekey/internal/recorder", "rekey/internal/recorder/clips", "rekey/internal/web"},
-	"rekey/internal/recorder/seat":      {"rekey", "rekey/recovery", "rekey/internal/recorder", "rekey/internal/web"},
-	"rekey/internal/recorder/appliance": {"rekey", "rekey/internal/durable", "rekey/internal/recorder", "rekey/internal/recorder/clips", "rekey/internal/recorder/lan", "rekey/internal/recorder/seat"},
+	"rekey/internal/recorder/lan":       {"rekey", "rekey/internal/recorder", "rekey/internal/recorder/clips", "rekey/internal/web", "rekey/seclog"},
+	"rekey/internal/recorder/seat":      {"rekey", "rekey/recovery", "rekey/seclog", "rekey/internal/recorder", "rekey/internal/web"},
+	"rekey/internal/recorder/appliance": {"rekey", "rekey/recovery", "rekey/internal/durable", "rekey/internal/recorder", "rekey/internal/recorder/clips", "rekey/internal/recorder/lan", "rekey/internal/recorder/seat"},
 }
 
 // allowedOutside limits the modules that the inner packages may use.

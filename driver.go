@@ -109,6 +109,12 @@ type ServiceSwitcher interface {
 	SwitchService(ctx context.Context, name string, on bool) error
 }
 
+// FirmwareReader tells the version of the firmware and the day it was built.
+// ErrUnsupported: the recorder does not tell the day.
+type FirmwareReader interface {
+	Firmware(ctx context.Context) (version string, built time.Time, err error)
+}
+
 // ClockReader reads the recorder's wall clock. The Location is always UTC and
 // means nothing: most recorders tell no zone.
 type ClockReader interface {

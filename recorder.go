@@ -141,6 +141,14 @@ type Interface struct {
 	CertSHA256 string `json:"cert_sha256,omitempty"`
 }
 
+// String is the kind and how it is reached, e.g. "rpc2 over TLS".
+func (i Interface) String() string {
+	if i.TLS {
+		return string(i.Kind) + " over TLS"
+	}
+	return string(i.Kind)
+}
+
 // Address is host:port.
 func (i Interface) Address() string { return net.JoinHostPort(i.Host, strconv.Itoa(i.Port)) }
 

@@ -38,7 +38,7 @@ func TestSecretNeverPrints(t *testing.T) {
 	}
 	out.Write(j)
 	out.Write(x)
-	for _, leak := range []string{text, fmt.Sprintf("%x", text), fmt.Sprintf("%X", text), fmt.Sprint([]byte(text))} {
+	for _, leak := range []string{text, fmt.Sprintf("%x", text), fmt.Sprintf("%X", text), fmt.Sprintf("%v", []byte(text))} {
 		if strings.Contains(out.String(), leak) {
 			t.Errorf("the secret was printed as %d characters", len(leak))
 		}

@@ -131,12 +131,12 @@ func symbolsTyped(typed string) []byte {
 		if i >= maxTyped {
 			break
 		}
-		if c < 0x80 && isSeparator(byte(c)) {
+		if c < 0x80 && isSeparator(byte(c)) { //nolint:gosec // below 0x80
 			continue
 		}
 		v, ok := byte(badSymbol), false
 		if c < 0x80 {
-			v, ok = symbolValue(byte(c))
+			v, ok = symbolValue(byte(c)) //nolint:gosec // below 0x80
 		}
 		if !ok {
 			v = badSymbol

@@ -11,7 +11,6 @@ import (
 type ocraVectors struct {
 	suite   string
 	keyLen  int // the RFC's standard key: 1234567890 repeated
-	first   uint64
 	counter bool
 	time    uint64
 	pairs   string // question and value, one pair a line

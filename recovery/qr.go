@@ -213,7 +213,7 @@ func validDesk(s string) bool {
 		return false
 	}
 	for _, c := range []byte(host) {
-		if !('A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '-') {
+		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' {
 			return false
 		}
 	}

@@ -204,5 +204,5 @@ func (l *Log) nextRecords(lines *lineReader, most int) ([][]byte, error) {
 		}
 		batch = append(batch, slices.Clone(line))
 	}
-	return batch, nil
+	return batch, nil //nolint:nilerr // a line that is no record ends the batch
 }

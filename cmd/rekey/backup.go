@@ -12,6 +12,7 @@ import (
 
 	"rekey"
 	"rekey/internal/job"
+	"rekey/internal/vault"
 )
 
 // loginFlags are the flags of verbs that only log in and read, or mend.
@@ -93,6 +94,9 @@ func parseWall(s string) (time.Time, error) {
 // request is who logs in where, with the password from the file, from the
 // vault, or from the person.
 func (f *loginFlags) request(ctx context.Context, host string) (req job.Request, err error) {
+	if f.login == "" {
+		return req, fmt.Errorf("%w: --login names no account", rekey.ErrInput)
+	}
 	req.Login.Account = f.login
 	if req.Target, err = rekey.ParseTarget(host); err != nil {
 		return req, err
@@ -112,6 +116,9 @@ func (f *loginFlags) request(ctx context.Context, host string) (req job.Request,
 
 // fromVault is the vault's current password for the recorder at t, or nothing.
 func (f *loginFlags) fromVault(ctx context.Context, t rekey.Target) (rekey.Secret, error) {
+	if !vault.Exists(f.vaultDir()) {
+		return rekey.Secret{}, nil
+	}
 	v, err := f.openVault()
 	if err != nil {
 		return rekey.Secret{}, err

@@ -16,8 +16,11 @@ import (
 
 	"rekey"
 	"rekey/internal/catalog"
+	"rekey/internal/desk"
 	"rekey/internal/discover"
+	"rekey/internal/durable"
 	"rekey/internal/job"
+	"rekey/internal/recorder"
 	"rekey/internal/recorder/appliance"
 	"rekey/seclog"
 )
@@ -109,7 +112,7 @@ func (d *demo) makeFolder() (err error) {
 			return fmt.Errorf("%w: %w", rekey.ErrStorage, err)
 		}
 	}
-	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+	if err := durable.MkdirAll(d.dir); err != nil {
 		return fmt.Errorf("%w: %w", rekey.ErrStorage, err)
 	}
 	names, err := os.ReadDir(d.dir)
@@ -230,8 +233,8 @@ func (d *demo) event(e rekey.Event) {
 func (d *demo) verifyLogs(ctx context.Context) error {
 	d.open("The record")
 	for _, log := range []struct{ who, dir string }{
-		{"recorder", filepath.Join(d.dir, "recorder", "log")},
-		{"desk", filepath.Join(d.dir, "desk", "securitylog")},
+		{"recorder", recorder.LogDir(filepath.Join(d.dir, "recorder"))},
+		{"desk", filepath.Join(d.dir, "desk", desk.LogDir)},
 		{"operator", filepath.Join(d.state, "log")},
 	} {
 		fsys := os.DirFS(log.dir)

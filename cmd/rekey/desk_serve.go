@@ -80,7 +80,9 @@ func (s *deskServer) run(ctx context.Context, h http.Handler, log *slog.Logger, 
 	if stopped := server.Shutdown(stopping); stopped != nil {
 		err = errors.Join(err, stopped, server.Close())
 	}
-	<-served
+	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
 	if s.readyFile != "" {
 		err = errors.Join(err, durable.Remove(s.readyFile))
 	}

@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"rekey"
 	"rekey/internal/dahua"
 	"rekey/internal/discover"
+	"rekey/internal/durable"
 	"rekey/internal/job"
 	"rekey/internal/vault"
 	"rekey/seclog"
@@ -85,7 +87,7 @@ func (o *operator) identify(ctx context.Context, t rekey.Target) (rekey.Identity
 
 func (o *operator) openVault() (*vault.Vault, error) {
 	dir := filepath.Join(o.state, "vault")
-	if err := os.MkdirAll(o.state, 0o700); err != nil {
+	if err := durable.MkdirAll(o.state); err != nil {
 		return nil, fmt.Errorf("%w: %w", rekey.ErrStorage, err)
 	}
 	key, err := o.key(dir)
@@ -95,11 +97,12 @@ func (o *operator) openVault() (*vault.Vault, error) {
 	return vault.Open(dir, key)
 }
 
+// key is the vault's key: the passphrase where the vault has one, else the key file.
 func (o *operator) key(dir string) (vault.Key, error) {
-	if o.passphrase != "" {
-		p, err := readSecretFile(o.passphrase)
+	if o.passphrase != "" || (o.vaultKey == "" && vault.ByPassphrase(dir)) {
+		p, err := secretFrom(o.passphrase, "Passphrase of the vault")
 		if err != nil {
-			return vault.Key{}, err
+			return vault.Key{}, fmt.Errorf("%w (--vault-passphrase-file)", err)
 		}
 		return vault.Passphrase(p)
 	}
@@ -117,12 +120,25 @@ type operatorLog struct{ dir string }
 func (l operatorLog) Append(ctx context.Context, r seclog.Record) (seclog.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	log, err := seclog.OpenOrCreate(ctx, l.dir, "rekey.invalid/operator", seclog.Options{})
+	log, err := l.open(ctx)
 	if err != nil {
 		return seclog.Entry{}, err
 	}
 	e, err := log.Append(ctx, r)
 	return e, errors.Join(err, log.Close())
+}
+
+// open makes the log when it is missing, under a name that no other log has.
+func (l operatorLog) open(ctx context.Context) (*seclog.Log, error) {
+	log, err := seclog.Open(ctx, l.dir, seclog.Options{})
+	if !errors.Is(err, fs.ErrNotExist) {
+		return log, err
+	}
+	log, err = seclog.Create(ctx, l.dir, "rekey/operator/"+strings.ToLower(rand.Text()[:16]), seclog.Options{})
+	if errors.Is(err, fs.ErrExist) { // another rekey was first
+		return seclog.Open(ctx, l.dir, seclog.Options{})
+	}
+	return log, err
 }
 
 func (o *operator) securityLog() operatorLog { return operatorLog{filepath.Join(o.state, "log")} }

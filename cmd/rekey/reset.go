@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -95,7 +96,13 @@ func (f *resetFlags) request(host string) (req job.Request, err error) {
 	if req.Target, err = rekey.ParseTarget(host); err != nil {
 		return req, err
 	}
-	req.Account, req.Way, req.Fix = f.account, rekey.WayID(f.way), f.fix
+	if f.account == "" {
+		return req, fmt.Errorf("%w: --account names no account", rekey.ErrInput)
+	}
+	req.Account, req.Fix = f.account, f.fix
+	if req.Way, err = parseWay(f.way); err != nil {
+		return req, err
+	}
 	if req.Accept, err = parseRisks(f.accept); err != nil {
 		return req, err
 	}
@@ -136,6 +143,15 @@ func (f *resetFlags) loginOf(req *job.Request) (err error) {
 	}
 	req.Login.Password, err = secretFrom(f.passwordFile, "Password of "+req.Login.Account)
 	return err
+}
+
+// parseWay reads a way's name; "" leaves the choice to the job.
+func parseWay(name string) (rekey.WayID, error) {
+	known := []rekey.WayID{rekey.WayKnownPassword, rekey.WayAnotherAdmin, rekey.WayVendorApp, rekey.WaySecurityQuestions, rekey.WayTemporaryPassword, rekey.WayHardwareReset}
+	if name != "" && !slices.Contains(known, rekey.WayID(name)) {
+		return "", fmt.Errorf("%w: there is no way %q; the names are %v", rekey.ErrInput, name, known)
+	}
+	return rekey.WayID(name), nil
 }
 
 func parseRisks(names []string) ([]rekey.Risk, error) {
@@ -185,6 +201,9 @@ func (f *resetFlags) reset(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
+	if err := f.canAgree(); err != nil {
+		return err
+	}
 	r, err := f.runner(req.Accept)
 	if err != nil {
 		return err
@@ -202,6 +221,18 @@ func (o *operator) finish(rep job.Report, err error) error {
 	return errors.Join(o.emit("report", rep, func(w io.Writer) { printRunReport(w, rep) }), err)
 }
 
+// canAgree refuses, before a login is spent, a plan that nobody could agree to.
+func (f *resetFlags) canAgree() error {
+	if f.yes {
+		return nil
+	}
+	t, err := openTerminal()
+	if err != nil {
+		return fmt.Errorf("%w; --yes agrees to the plan", err)
+	}
+	return t.Close()
+}
+
 // agree shows the plan and asks, unless --yes was given.
 func (f *resetFlags) agree(_ context.Context, p rekey.Plan) error {
 	if f.yes {
@@ -209,7 +240,7 @@ func (f *resetFlags) agree(_ context.Context, p rekey.Plan) error {
 	}
 	t, err := openTerminal()
 	if err != nil {
-		return fmt.Errorf("%w; --yes agrees to the plan", err)
+		return err
 	}
 	defer t.Close()
 	printPlan(t.file, p)
@@ -243,10 +274,7 @@ func (personAtTerminal) Change(ctx context.Context, p rekey.Plan, password rekey
 	for n, h := range p.Way.Hands {
 		t.printf("%3d. %s\n", n+1, h)
 	}
-	if err := t.show("The new password for "+p.Account+" (also in the vault)", password); err != nil {
-		return err
-	}
-	done, err := t.confirm("Has the recorder taken the new password?")
+	done, err := t.confirmShowing("\nThe new password for "+p.Account+" (it is in the vault, too)", password, "Has the recorder taken it?")
 	if err == nil && !done {
 		err = fmt.Errorf("%w: the new password is not set yet", rekey.ErrWaiting)
 	}
@@ -270,7 +298,7 @@ func printRunReport(w io.Writer, r job.Report) {
 	fmt.Fprintf(w, "Outcome: %s\n", r.Outcome)
 	fmt.Fprintf(w, "Recorder: %s %s, Device ID %s, at %s; account %q; way %s; run %s\n", r.Recorder.Vendor, r.Recorder.Model, r.Recorder.DeviceID, r.Address, r.Account, r.Way, r.Run)
 	for _, p := range r.Proofs {
-		fmt.Fprintf(w, "Proof: %-5s %-21s new %s, old %s\n", p.Interface.Kind, p.Interface.Address(), p.New, p.Old)
+		fmt.Fprintf(w, "Proof: %-13s %-21s new %s, old %s\n", p.Interface, p.Interface.Address(), p.New, p.Old)
 	}
 	if k := r.Footage; k != nil && k.Skipped == "" {
 		fmt.Fprintf(w, "Footage: %d recordings, %d bytes, in %s\n", k.Files, k.Bytes, k.Dir)

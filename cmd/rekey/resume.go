@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey"
+	"rekey/internal/job"
 )
 
 func newResumeCommand(at func(point string)) *cobra.Command {
@@ -25,6 +26,11 @@ stand. Whether a password was changed is settled by trying the new one, once.
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.on(cmd)
+			for _, run := range args {
+				if err := job.CheckName(run); err != nil {
+					return err
+				}
+			}
 			if abandon {
 				if len(args) == 0 || done {
 					return fmt.Errorf("%w: --abandon wants the name of one run, and nothing else", rekey.ErrInput)

@@ -74,6 +74,15 @@ func (t *terminal) show(label string, s rekey.Secret) error {
 	return err
 }
 
+// confirmShowing shows a secret while it asks: when the question is answered,
+// both lines are cleared.
+func (t *terminal) confirmShowing(label string, s rekey.Secret, question string) (bool, error) {
+	t.printf("%s: %s\n", label, s.Reveal())
+	yes, err := t.confirm(question)
+	t.printf("\x1b[2A\x1b[J")
+	return yes, err
+}
+
 // readSecretFile reads a secret from a file that holds nothing else. One line
 // end at the end is not part of it.
 func readSecretFile(name string) (rekey.Secret, error) {

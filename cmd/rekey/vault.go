@@ -277,16 +277,5 @@ func (o *operator) existingVault() (*vault.Vault, error) {
 	if !vault.Exists(dir) {
 		return nil, fmt.Errorf("%w: there is no vault in %s yet; rekey reset or rekey vault init makes it", rekey.ErrNotFound, dir)
 	}
-	if o.passphrase != "" || o.vaultKey != "" || !vault.ByPassphrase(dir) {
-		return o.openVault()
-	}
-	p, err := secretFrom("", "Passphrase of the vault")
-	if err != nil {
-		return nil, fmt.Errorf("%w (--vault-passphrase-file)", err)
-	}
-	key, err := vault.Passphrase(p)
-	if err != nil {
-		return nil, err
-	}
-	return vault.Open(dir, key)
+	return o.openVault()
 }

@@ -193,7 +193,7 @@ func wrapperStatus(part io.Reader) error {
 
 // inner is the body of a wrapped HTTP answer.
 func inner(r *bufio.Reader) (io.Reader, error) {
-	res, err := http.ReadResponse(r, nil)
+	res, err := http.ReadResponse(r, nil) //nolint:bodyclose // it reads from r, which the caller closes
 	if err != nil {
 		return nil, errors.New("the wrapped answer cannot be read")
 	}

@@ -234,7 +234,7 @@ func TestLogDown(t *testing.T) {
 	p := newPlace(t)
 	b := p.enrol(ownerOfAll())
 	c := p.ready(b, "+49301")
-	checkpoint := filepath.Join(p.dir, "securitylog", "checkpoint")
+	checkpoint := filepath.Join(p.dir, desk.LogDir, "checkpoint")
 	kept, err := os.ReadFile(checkpoint)
 	if err != nil {
 		t.Fatal(err)

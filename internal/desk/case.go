@@ -309,7 +309,7 @@ func (c *Case) mustBe(stages ...Stage) error {
 	}
 	switch c.Stage {
 	case StageRefused:
-		return refuse(rekey.ErrConflict, "case %d gets no answer. Say: %s", c.Number, SayNoAnswer)
+		return noAnswer(rekey.ErrConflict)
 	case StageHold:
 		return refuse(rekey.ErrConflict, "case %d is on hold until %s", c.Number, c.HoldUntil.Format(time.RFC3339))
 	}

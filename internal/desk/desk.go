@@ -12,7 +12,7 @@
 // there is no answer.
 //
 // A desk is a folder: desk.db (SQLite), kek and enrol.key (mode 0600), desk.pub
-// for the recorders' makers, and securitylog.
+// for the recorders' makers, and the security log in log.
 package desk
 
 import (
@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/durable"
 	"rekey/internal/store"
 	"rekey/internal/web"
 )
@@ -45,7 +46,7 @@ const (
 	// PublicKeyFile is what a recorder needs to seal its key to this desk.
 	PublicKeyFile = "desk.pub"
 	// LogDir is the security log, as package seclog reads it.
-	LogDir = "securitylog"
+	LogDir = "log"
 )
 
 // Options of a desk. The zero value is ready for use.
@@ -94,7 +95,7 @@ func Init(ctx context.Context, dir, administrator string, password rekey.Secret,
 	if err := checkPassword(administrator, password); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return fmt.Errorf("%w: make desk: %w", rekey.ErrStorage, err)
 	}
 	for _, name := range []string{databaseFile, kekFile, enrolKeyFile} {

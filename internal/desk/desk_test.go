@@ -1,8 +1,6 @@
 package desk_test
 
 import (
-	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"net/http/httptest"
@@ -282,14 +280,3 @@ func TestCallFromDeviceIDToAnswer(t *testing.T) {
 		t.Fatalf("log: %v %s", err, report.Problem)
 	}
 }
-
-func mustJSON(t *testing.T, v any) *bytes.Reader {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.NewReader(b)
-}
-
-var _ = context.Background

@@ -33,6 +33,11 @@ func Limits() []Limit {
 // SayNoAnswer is what the caller hears whenever there is no answer, whatever the reason.
 const SayNoAnswer = "I cannot give you an answer for this recorder now. A colleague will look at it and get in touch with you at the address we have registered."
 
+// noAnswer refuses in the same words for every limit and every rule.
+func noAnswer(kind error) error {
+	return refuse(kind, "there is no answer for this case now. Say: %s", SayNoAnswer)
+}
+
 // spent is what a reveal counts against.
 type spent struct{ device, caller, agent string }
 
@@ -52,7 +57,7 @@ func checkLimits(ctx context.Context, tx *sql.Tx, s spent, now time.Time) (*Limi
 			return nil, err
 		}
 		if n >= l.Most {
-			return &l, refuse(rekey.ErrBudget, "no answer can be given for this case now. Say: %s", SayNoAnswer)
+			return &l, noAnswer(rekey.ErrBudget)
 		}
 	}
 	return nil, nil

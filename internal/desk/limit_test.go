@@ -117,7 +117,7 @@ func TestLogBreaksAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	var left atomic.Int64
-	checkpoint := filepath.Join(p.dir, "securitylog", "checkpoint")
+	checkpoint := filepath.Join(p.dir, desk.LogDir, "checkpoint")
 	var kept []byte
 	o := p.options()
 	o.Now = func() time.Time {

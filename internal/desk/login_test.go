@@ -32,7 +32,7 @@ func TestLoginErrorsAreUniform(t *testing.T) {
 	}
 	_, one := b.send("POST", "/login", "application/x-www-form-urlencoded", "name=ann&password=wrong")
 	_, two := b.send("POST", "/login", "application/x-www-form-urlencoded", "name=nobody&password=wrong")
-	if one != two || !strings.Contains(one, "name or password is wrong") {
+	if one != two || !strings.Contains(one, "Name or password is wrong") {
 		t.Error("the pages differ")
 	}
 }
@@ -127,11 +127,12 @@ func TestSessionsEnd(t *testing.T) {
 func TestPasswordRule(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
+	const agent = "dora.of.the.night.desk"
 	for name, password := range map[string]string{
-		"short": "fourteen chars", "repeated": "abcabcabcabcabcabc", "own name": "my name is dora indeed",
+		"short": "fourteen chars", "repeated": "abcabcabcabcabcabc", "own name": "Dora.of.the.night.desk",
 		"not UTF-8": "\xff\xfe quiet tables in a row", "long": strings.Repeat("ab c", 65) + "d",
 	} {
-		err := p.desk.AddAgent(t.Context(), desk.Operator(), "dora", desk.RoleAgent, rekey.NewSecret(password))
+		err := p.desk.AddAgent(t.Context(), desk.Operator(), agent, desk.RoleAgent, rekey.NewSecret(password))
 		if !errors.Is(err, rekey.ErrInput) {
 			t.Errorf("%s: got %v", name, err)
 		}

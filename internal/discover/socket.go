@@ -70,7 +70,7 @@ func openOn(i net.Interface, prefix netip.Prefix, probers []Prober) (*socket, er
 		return nil, fmt.Errorf("%w: open a UDP socket on %s: %w", rekey.ErrUnreachable, i.Name, err)
 	}
 	p := ipv4.NewPacketConn(conn)
-	if err := p.SetMulticastInterface(&i); err == nil {
+	if err = p.SetMulticastInterface(&i); err == nil {
 		err = p.SetMulticastTTL(1)
 	}
 	if err != nil {

@@ -52,6 +52,25 @@ func ignoreMissing(err error) error {
 	return err
 }
 
+// MkdirAll makes the folder and those above it, mode 0700, so that they are
+// still there after a power cut. Folders that exist stay as they are.
+func MkdirAll(dir string) error {
+	dir = filepath.Clean(dir)
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(dir)
+	if above != dir {
+		if err := MkdirAll(above); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return SyncDir(above)
+}
+
 // Remove deletes the file and makes the deletion last. A missing file is no error.
 func Remove(name string) error {
 	if err := ignoreMissing(os.Remove(name)); err != nil {

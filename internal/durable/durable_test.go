@@ -89,3 +89,29 @@ func TestLockIsExclusiveUntilGivenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestMkdirAllMakesPrivateFoldersAndKeepsOthers(t *testing.T) {
+	t.Parallel()
+	top := t.TempDir()
+	if err := os.Chmod(top, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	deep := filepath.Join(top, "a", "b")
+	for range 2 {
+		if err := MkdirAll(deep); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for dir, want := range map[string]os.FileMode{top: 0o755, filepath.Dir(deep): 0o700, deep: 0o700} {
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v; want %v", dir, info.Mode().Perm(), err, want)
+		}
+	}
+	file := filepath.Join(top, "file")
+	if err := WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := MkdirAll(filepath.Join(file, "x")); err == nil {
+		t.Error("a folder was made below a file")
+	}
+}

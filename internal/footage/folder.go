@@ -39,7 +39,7 @@ func openFolder(dir string) (*folder, error) {
 	fail := func(err error) (*folder, error) {
 		return nil, fmt.Errorf("footage folder %s: %w: %w", dir, rekey.ErrStorage, err)
 	}
-	if err := makeFolder(dir); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return fail(err)
 	}
 	unlock, err := durable.TryLock(filepath.Join(dir, lockName))
@@ -59,25 +59,6 @@ func openFolder(dir string) (*folder, error) {
 		return fail(err)
 	}
 	return f, nil
-}
-
-// makeFolder makes the folder, and those above it, so that they are still there
-// after a power cut. Folders that are there may lie in one that we cannot sync.
-func makeFolder(dir string) error {
-	dir = filepath.Clean(dir)
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) { //nolint:gosec // the operator names the folder
-		return err
-	}
-	above := filepath.Dir(dir)
-	if above != dir {
-		if err := makeFolder(above); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) { //nolint:gosec // the operator names the folder
-		return err
-	}
-	return durable.SyncDir(above)
 }
 
 func (f *folder) close() {

@@ -3,7 +3,6 @@ package harden
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"time"
 
 	"rekey"
@@ -60,20 +59,21 @@ func zones() []time.Duration {
 	return all
 }
 
-// buildDate finds 2020-11-17 in "4.001.0000005.0, build 2020-11-17".
-var buildDate = regexp.MustCompile(`\b20\d\d-[01]?\d-[0-3]?\d\b`)
-
-func checkFirmware(_ context.Context, _ rekey.Session, in CheckInput) ([]Finding, error) {
-	built, err := time.Parse("2006-1-2", buildDate.FindString(in.Identity.Firmware))
+func checkFirmware(ctx context.Context, s rekey.Session, in CheckInput) ([]Finding, error) {
+	reader, err := can[rekey.FirmwareReader](s)
 	if err != nil {
-		return nil, rekey.ErrUnsupported
+		return nil, err
+	}
+	version, built, err := reader.Firmware(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if in.Now.Sub(built) <= in.FirmwareAge {
 		return nil, nil
 	}
 	return []Finding{{
 		ID: FirmwareOld, Severity: Low, Certainty: rekey.Inferred,
-		Title: "the firmware was built on " + built.Format("2006-01-02"),
+		Title: "the firmware " + version + " was built on " + built.Format("2006-01-02"),
 		Why:   "faults that were found since are not mended in it",
 		Do:    "look for a newer one on the maker's site for this very model; save footage and settings before you install it",
 	}}, nil

@@ -22,6 +22,7 @@ type device struct {
 	accounts []rekey.Account
 	users    []rekey.ActiveUser
 	clock    time.Time
+	built    time.Time // zero: not told
 	ignore   bool
 	fail     error
 	changes  []string
@@ -55,6 +56,13 @@ func (d *device) Accounts(context.Context) ([]rekey.Account, error)       { retu
 func (d *device) ActiveUsers(context.Context) ([]rekey.ActiveUser, error) { return d.users, d.fail }
 func (d *device) Clock(context.Context) (time.Time, error)                { return d.clock, d.fail }
 
+func (d *device) Firmware(context.Context) (string, time.Time, error) {
+	if d.built.IsZero() {
+		return "4.001", d.built, rekey.ErrUnsupported
+	}
+	return "4.001", d.built, d.fail
+}
+
 // mute is a session that can do nothing.
 type mute struct{}
 
@@ -68,11 +76,12 @@ func good() *device {
 		accounts: []rekey.Account{{Name: "admin", Group: "admin", Reserved: true}, {Name: "second", Group: "admin"}, {Name: "default", Group: "user", Reserved: true}},
 		users:    []rekey.ActiveUser{{Account: "admin", Address: "192.0.2.1", Client: "CGI"}, {Account: "admin", Address: "192.0.2.1", Client: "Web3.0"}},
 		clock:    time.Date(2026, 11, 22, 12, 1, 0, 0, time.UTC),
+		built:    time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC),
 	}
 }
 
 func input() CheckInput {
-	return CheckInput{Identity: rekey.Identity{Firmware: "4.001.0000005.0, build 2026-01-17"}, Account: "admin", Known: []string{"second"}, Now: now}
+	return CheckInput{Account: "admin", Known: []string{"second"}, Now: now}
 }
 
 func check(t *testing.T, s rekey.Session, in CheckInput) []Finding {
@@ -153,8 +162,8 @@ func TestCheck(t *testing.T) {
 		"clock off":             {func(d *device, _ *CheckInput) { d.clock = d.clock.Add(12 * time.Minute) }, ClockWrong},
 		"clock of another year": {func(d *device, _ *CheckInput) { d.clock = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }, ClockWrong},
 		"clock of Nepal":        {func(d *device, _ *CheckInput) { d.clock = now.Add(5*time.Hour + 45*time.Minute).UTC() }, ""},
-		"old firmware":          {func(_ *device, in *CheckInput) { in.Identity.Firmware = "3.2, build: 2020-11-17 10:00" }, FirmwareOld},
-		"firmware not told":     {func(_ *device, in *CheckInput) { in.Identity.Firmware = "" }, "not-checked firmware"},
+		"old firmware":          {func(d *device, _ *CheckInput) { d.built = time.Date(2020, 11, 17, 0, 0, 0, 0, time.UTC) }, FirmwareOld},
+		"firmware not told":     {func(d *device, _ *CheckInput) { d.built = time.Time{} }, "not-checked firmware"},
 		"gravest first": {func(d *device, in *CheckInput) {
 			enable("multicast")(d, in)
 			enable("ssh")(d, in)
@@ -177,7 +186,7 @@ func TestCheck(t *testing.T) {
 
 func TestWhatCannotBeAsked(t *testing.T) {
 	t.Parallel()
-	const all = "not-checked lock policy, not-checked services, not-checked accounts, not-checked logins, not-checked clock"
+	const all = "not-checked lock policy, not-checked services, not-checked accounts, not-checked logins, not-checked clock, not-checked firmware"
 	if got := ids(check(t, mute{}, input())); got != all {
 		t.Errorf("a mute session: %q", got)
 	}

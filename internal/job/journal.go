@@ -91,7 +91,7 @@ func newRunID(now time.Time) string {
 // its first line. Until that line is on disk there is no run.
 func createJournal(runs, id string, s sealed, b begun) (*journal, error) {
 	dir := filepath.Join(runs, id)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return nil, storageError(err)
 	}
 	raw, err := json.Marshal(s)
@@ -116,10 +116,18 @@ func createJournal(runs, id string, s sealed, b begun) (*journal, error) {
 	return j, nil
 }
 
+// CheckName refuses what cannot be the name of a run, with rekey.ErrInput.
+func CheckName(id string) error {
+	if id == "." || id == ".." || filepath.Base(id) != id { // Base of "" is "."
+		return fmt.Errorf("%w: run %q is not the name of a run", rekey.ErrInput, id)
+	}
+	return nil
+}
+
 // openJournal reads a run's journal and holds it for this process alone.
 func openJournal(runs, id string) (*journal, error) {
-	if id == "" || filepath.Base(id) != id {
-		return nil, fmt.Errorf("%w: run %q is not the name of a run", rekey.ErrInput, id)
+	if err := CheckName(id); err != nil {
+		return nil, err
 	}
 	j := &journal{dir: filepath.Join(runs, id), ID: id}
 	if err := j.open(0); err != nil {

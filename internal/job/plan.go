@@ -17,7 +17,7 @@ func (u *run) choose(id rekey.Identity) (rekey.Way, error) {
 	if want == "" {
 		switch {
 		case u.login.Password.IsZero():
-			return rekey.Way{}, fmt.Errorf("%w: no way was chosen; 'rekey plan HOST' lists them, --way takes one", rekey.ErrInput)
+			return rekey.Way{}, fmt.Errorf("%w: no way was chosen; 'rekey look HOST' lists them, --way takes one", rekey.ErrInput)
 		case u.login.Account == u.req.Account:
 			want = rekey.WayKnownPassword
 		default:
@@ -35,8 +35,9 @@ func (u *run) choose(id rekey.Identity) (rekey.Way, error) {
 	return rekey.Way{}, fmt.Errorf("%w: the way %q does not fit a %s; those that do: %s", rekey.ErrInput, want, id.Model, strings.Join(names, ", "))
 }
 
-// checkInput refuses, before anything is sent, what could only fail later.
-func (u *run) checkInput(way rekey.Way) error {
+// checkInput refuses, before a login and before anything is written, what could
+// only fail later.
+func (u *run) checkInput(way rekey.Way, rule rekey.PasswordRule) error {
 	if u.req.Account == "" {
 		return fmt.Errorf("%w: no account is named", rekey.ErrInput)
 	}
@@ -60,7 +61,7 @@ func (u *run) checkInput(way rekey.Way) error {
 	if !u.old.IsZero() && u.new.Equal(u.old) {
 		return fmt.Errorf("%w: the new password is the old one", rekey.ErrInput)
 	}
-	return catalog.CheckPassword(u.rule, u.req.Account, u.new)
+	return catalog.CheckPassword(rule, u.req.Account, u.new)
 }
 
 // draw writes the plan down.
@@ -78,7 +79,7 @@ func (u *run) draw(id rekey.Identity, way rekey.Way) rekey.Plan {
 	if !way.ByHand() {
 		add(rekey.StepKeep, "%s", save)
 	} else {
-		add(rekey.StepKeep, "record that the footage cannot be saved before the change, as no login is left; what this way costs: %s", way.Cost)
+		add(rekey.StepKeep, "record that no login is left to save the footage with before the change")
 	}
 	add(rekey.StepIntend, "seal a new password for %q in the vault, on disk, before anything changes", p.Account)
 	if way.ByHand() {
@@ -96,7 +97,7 @@ func (u *run) draw(id rekey.Identity, way rekey.Way) rekey.Plan {
 		add(rekey.StepHarden, "check what is weak; mend nothing (--fix mends)")
 	}
 	add(rekey.StepRecord, "write the outcome to the security log and the vault")
-	p.Notes = u.notes(id)
+	p.Notes = u.notes(id, way.ByHand())
 	return p
 }
 
@@ -110,9 +111,9 @@ func (u *run) oldWords() string {
 	return ", the old one must not"
 }
 
-func (u *run) notes(id rekey.Identity) []string {
+func (u *run) notes(id rekey.Identity, byHand bool) []string {
 	notes := []string{policyWords(u.policy) + "; rekey stops at the first refusal"}
-	if c, ok := id.Interface(rekey.InterfaceRPC2); ok && !c.TLS {
+	if c, ok := id.Interface(rekey.InterfaceRPC2); ok && !c.TLS && !byHand {
 		notes = append(notes, "the recorder was reached over plain HTTP: the new password crosses only inside the recorder's own encryption, or over its HTTPS")
 	}
 	return append(notes, "stop apps, video management and home automation that hold the old password first: their tries would lock the account again")

@@ -47,10 +47,10 @@ func (r *Runner) prepare(ctx context.Context, req Request) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := u.equip(id); err != nil {
+	if err := u.checkInput(way, catalog.Rule(id.Model)); err != nil {
 		return nil, err
 	}
-	if err := u.checkInput(way); err != nil {
+	if err := u.equip(id); err != nil {
 		return nil, err
 	}
 	if !way.ByHand() {

@@ -48,7 +48,7 @@ type spent struct {
 // it gives away even the try that may lock.
 func openBudget(dir, key string, last bool, now func() time.Time) (*budget, error) {
 	folder := filepath.Join(dir, "tries")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := durable.MkdirAll(folder); err != nil {
 		return nil, storageError(err)
 	}
 	sum := sha256.Sum256([]byte(key)) // keys hold addresses and serials of any shape
@@ -79,8 +79,8 @@ func (s spent) spend(now time.Time, last bool) (spent, error) {
 		s.Locked, s.Wrong = time.Time{}, 0
 	}
 	if s.Wrong >= s.limit()-keptBack && !last {
-		return s, fmt.Errorf("%w: %d wrong tries stand against it and the recorder may lock at %d; the last is yours: be sure of the password, then accept the risk by name with --accept-risk %s",
-			rekey.ErrBudget, s.Wrong, s.limit(), rekey.RiskLockAccount)
+		return s, fmt.Errorf("%w: the next wrong try may lock it, and that one is yours: be sure of the password, then accept the risk by name with --accept-risk %s",
+			rekey.ErrBudget, rekey.RiskLockAccount)
 	}
 	s.Wrong++
 	return s, nil

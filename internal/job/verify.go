@@ -134,7 +134,7 @@ func (u *run) notProved(ctx context.Context, d rekey.Interface, why error) error
 }
 
 func (p Proof) words() string {
-	s := fmt.Sprintf("%s at %s: the new password opens it", p.Interface.Kind, p.Interface.Address())
+	s := fmt.Sprintf("%s at %s: the new password opens it", p.Interface, p.Interface.Address())
 	if p.Old == Dead {
 		return s + ", the old one is dead"
 	}
@@ -160,7 +160,7 @@ func oldSummary(proofs []Proof) string {
 func proofDetail(proofs []Proof) map[string]string {
 	d := map[string]string{}
 	for _, p := range proofs {
-		d[string(p.Interface.Kind)+" "+p.Interface.Address()] = fmt.Sprintf("new %s, old %s", p.New, p.Old)
+		d[p.Interface.String()+" at "+p.Interface.Address()] = fmt.Sprintf("new %s, old %s", p.New, p.Old)
 	}
 	return d
 }

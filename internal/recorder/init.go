@@ -39,6 +39,9 @@ const (
 // FootageDir is where the footage of the box in dir lies.
 func FootageDir(dir string) string { return filepath.Join(dir, footageDir) }
 
+// LogDir is where the security log of the box in dir lies.
+func LogDir(dir string) string { return filepath.Join(dir, logDir) }
+
 // Exists tells whether there is a box in dir.
 func Exists(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, identityFile))
@@ -59,7 +62,7 @@ func Init(dir string, c Config) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return Info{}, storageError("make the recorder's folder", err)
 	}
 	if err := build(dir, i, c); err != nil {

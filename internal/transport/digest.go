@@ -108,7 +108,7 @@ func (c *Client) login(ctx context.Context, r Request) (*http.Response, bool, er
 	if signed {
 		if err != nil || !ok || !stale {
 			r.Digest.answered(res.StatusCode)
-			return res, true, nil
+			return res, true, nil //nolint:nilerr // a refusal without a new challenge is a refusal
 		}
 	} else if err != nil {
 		closeQuietly(res.Body)

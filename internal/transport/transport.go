@@ -157,7 +157,7 @@ func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
 func (c *Client) Stream(ctx context.Context, r Request) (*Stream, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	began := time.Now()
-	res, signed, err := c.login(ctx, r)
+	res, signed, err := c.login(ctx, r) //nolint:bodyclose // the caller closes the Stream
 	if err != nil {
 		cancel(nil)
 		return nil, err

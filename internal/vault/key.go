@@ -83,8 +83,8 @@ func makeKeyFile(name string) error {
 		return fmt.Errorf("make vault key: %w", err)
 	}
 	dir := filepath.Dir(name)
-	if err := makeDir(dir); err != nil {
-		return err
+	if err := durable.MkdirAll(dir); err != nil {
+		return fmt.Errorf("vault key file: %w: %w", rekey.ErrStorage, err)
 	}
 	text := "# rekey vault key. Without it the vault cannot be read: keep a copy elsewhere.\n" + id.String() + "\n"
 	fresh := name + ".new-" + randomHex(8)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -68,8 +67,8 @@ func Open(dir string, key Key) (*Vault, error) {
 // create makes the vault under its lock: two processes that meet an empty
 // folder agree on one data key.
 func create(dir string, key Key) error {
-	if err := makeDir(filepath.Join(dir, recordsDir)); err != nil {
-		return err
+	if err := durable.MkdirAll(filepath.Join(dir, recordsDir)); err != nil {
+		return fmt.Errorf("make vault: %w: %w", rekey.ErrStorage, err)
 	}
 	unlock, err := lock(context.Background(), dir)
 	if err != nil {
@@ -140,27 +139,6 @@ func lock(ctx context.Context, dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock vault: %w: %w", rekey.ErrStorage, err)
 	}
 	return func() { _ = release() }, nil // a lock that cannot be given back ends with the process
-}
-
-// makeDir makes a private folder, and its parents, that are still there after a power cut.
-func makeDir(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
-		return nil
-	}
-	parent := filepath.Dir(dir)
-	if parent != dir {
-		if err := makeDir(parent); err != nil {
-			return err
-		}
-	}
-	err := os.Mkdir(dir, 0o700)
-	if errors.Is(err, fs.ErrExist) {
-		err = nil
-	}
-	if err = errors.Join(err, durable.SyncDir(parent)); err != nil {
-		return fmt.Errorf("vault: %w: %w", rekey.ErrStorage, err)
-	}
-	return nil
 }
 
 func randomHex(n int) string {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/durable"
 )
 
 // State tells where a password stands.
@@ -65,8 +66,8 @@ func (v *Vault) Propose(ctx context.Context, e Entry, password rekey.Secret) (En
 	}
 	r := record{Recorder: e.Recorder, Address: e.Address, Model: e.Model, Account: e.Account, Run: e.Run, Password: password.Reveal(), Changed: now()}
 	slot := v.seal.slot(r.Recorder, r.Account)
-	if err := makeDir(filepath.Join(v.dir, recordsDir, slot)); err != nil {
-		return Entry{}, err
+	if err := durable.MkdirAll(filepath.Join(v.dir, recordsDir, slot)); err != nil {
+		return Entry{}, fmt.Errorf("propose password: %w: %w", rekey.ErrStorage, err)
 	}
 	id := slot + "-" + randomHex(8)
 	if err := v.save(id, r); err != nil {

@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"rekey"
@@ -128,10 +130,7 @@ func command(ctx context.Context, dir string, order controlRequest) (reply contr
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", ControlSocket(dir))
 	if err != nil {
-		if !recorder.Exists(dir) {
-			return reply, fmt.Errorf("%w: no recorder in %s; make one with: rekey recorder init --dir %s", rekey.ErrNotFound, dir, dir)
-		}
-		return reply, fmt.Errorf("%w: the recorder in %s does not run; start it with: rekey recorder serve --dir %s", rekey.ErrNotFound, dir, dir)
+		return reply, notThere(dir, err)
 	}
 	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(controlTime)); err != nil {
@@ -150,4 +149,15 @@ func command(ctx context.Context, dir string, order controlRequest) (reply contr
 		return reply, fmt.Errorf("%w: %s", rekey.ErrStorage, reply.Error)
 	}
 	return reply, nil
+}
+
+// notThere tells why nobody took the order.
+func notThere(dir string, err error) error {
+	switch {
+	case !recorder.Exists(dir):
+		return fmt.Errorf("%w: no recorder in %s; make one with: rekey recorder init --dir %s", rekey.ErrNotFound, dir, dir)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w: the recorder in %s does not run; start it with: rekey recorder serve --dir %s", rekey.ErrNotFound, dir, dir)
+	}
+	return fmt.Errorf("%w: control socket of the recorder: %w", rekey.ErrUnreachable, err)
 }

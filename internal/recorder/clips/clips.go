@@ -11,7 +11,6 @@ package clips
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"time"
@@ -120,7 +119,7 @@ func record(dir string, c *Clip, seconds int) error {
 	}
 	c.Size = int64(len(file))
 	name := filepath.Join(dir, filepath.FromSlash(c.Path))
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Dir(name)); err != nil {
 		return err
 	}
 	return durable.WriteFile(name, file, 0o600)

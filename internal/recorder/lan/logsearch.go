@@ -3,7 +3,6 @@ package lan
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/recorder"
 	"rekey/seclog"
 )
 
@@ -35,7 +35,7 @@ type logDetail struct{ Address, Type string }
 // logEntries reads the security log between two times.
 func (l *lan) logEntries(from, to time.Time) ([]logEntry, error) {
 	var found []logEntry
-	for r, err := range seclog.Records(os.DirFS(filepath.Join(l.box.Dir(), "log"))) {
+	for r, err := range seclog.Records(os.DirFS(recorder.LogDir(l.box.Dir()))) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: read the security log: %w", rekey.ErrStorage, err)
 		}

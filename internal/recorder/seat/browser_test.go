@@ -90,9 +90,9 @@ func TestByMouse(t *testing.T) {
 	show(t, tab, "login-wrong")
 
 	tab.Press("Forgot password")
-	tab.Wants("Get a code here", phone)
+	tab.Wants("Get a challenge here", phone)
 	show(t, tab, "forgot")
-	tab.Press("Get a code")
+	tab.Press("Get a challenge")
 	tab.Wants(phone, "Valid for", "5 attempts left")
 	show(t, tab, "challenge")
 	if q, err := recovery.ParseQR(scan(t, tab)); err != nil || n.keys.VerifyQR(q) != nil {
@@ -147,7 +147,7 @@ func TestByMouse(t *testing.T) {
 
 	tab.Press("Forgot password")
 	n.pass(31 * time.Second)
-	tab.Press("Get a code")
+	tab.Press("Get a challenge")
 	for _, a := range n.wrongAnswers(t, 5) {
 		tab.Type("#answer", a)
 		tab.Press("OK")

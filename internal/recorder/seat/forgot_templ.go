@@ -126,20 +126,20 @@ func challengeBody(v ForgotView, code picture) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</strong> and, once support asks for it, this code:</p><div class=\"beside\"><table class=\"groups\"><caption>Code for the user ")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</strong> and, once support asks for it, this challenge:</p><div class=\"beside\"><table class=\"groups\"><caption>Challenge for the user ")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var5 string
 		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(v.Account)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `internal/recorder/seat/forgot.templ`, Line: 42, Col: 43}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `internal/recorder/seat/forgot.templ`, Line: 42, Col: 48}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</caption> <thead><tr><th scope=\"col\">Group</th><th scope=\"col\">Code</th><th scope=\"col\">Spelled</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</caption> <thead><tr><th scope=\"col\">Group</th><th scope=\"col\">Symbols</th><th scope=\"col\">Spelled</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -197,7 +197,7 @@ func challengeBody(v ForgotView, code picture) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = qrImage(code, "QR code for support, with the Device ID and the code "+v.Challenge).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = qrImage(code, "QR code for support, with the Device ID and the challenge "+v.Challenge).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -219,7 +219,7 @@ func challengeBody(v ForgotView, code picture) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</strong> more, as long as the recorder stays on. The code is no secret; the temporary password is.</p></li><li><h2>Type the temporary password</h2><form method=\"post\" action=\"/recovery/answer\" class=\"narrow\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</strong> more, as long as the recorder stays on. The challenge is no secret; the temporary password is.</p></li><li><h2>Type the temporary password</h2><form method=\"post\" action=\"/recovery/answer\" class=\"narrow\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -231,7 +231,7 @@ func challengeBody(v ForgotView, code picture) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = getCode("Get a new code", v).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = getCode("Get a new challenge", v).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -260,7 +260,7 @@ func noChallengeBody(v ForgotView) templ.Component {
 			templ_7745c5c3_Var10 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<p>Support can give you a temporary password for this one recorder. You need to be here, at its screen. Your recordings and settings stay.</p><ol><li>Get a code here. It is valid for 10 minutes.</li><li>Call support ")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<p>Support can give you a temporary password for this one recorder. You need to be here, at its screen. Your recordings and settings stay.</p><ol><li>Get a challenge here. It is valid for 10 minutes.</li><li>Call support ")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -296,7 +296,7 @@ func noChallengeBody(v ForgotView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</strong> and the code. Support checks first that the recorder is yours.</li><li>Type the temporary password here, then set a new password.</li></ol>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</strong> and the challenge. Support checks first that the recorder is yours.</li><li>Type the temporary password here, then set a new password.</li></ol>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -306,13 +306,13 @@ func noChallengeBody(v ForgotView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else if v.PenaltySeconds > 0 && v.Error == "" {
-			templ_7745c5c3_Err = web.Notice("warning", fmt.Sprintf("Too many wrong temporary passwords. A new code can be had in %s. Leave the recorder switched on: after a restart the wait begins again.", span(time.Duration(v.PenaltySeconds)*time.Second))).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = web.Notice("warning", fmt.Sprintf("Too many wrong temporary passwords. A new challenge can be had in %s. Leave the recorder switched on: after a restart the wait begins again.", span(time.Duration(v.PenaltySeconds)*time.Second))).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
 		if !v.Disabled {
-			templ_7745c5c3_Err = getCode("Get a code", v).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = getCode("Get a challenge", v).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

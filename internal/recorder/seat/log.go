@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"rekey"
+	"rekey/internal/recorder"
 	"rekey/internal/web"
 	"rekey/seclog"
 )
@@ -42,7 +42,7 @@ func (s *seat) securityLog(w http.ResponseWriter, r *http.Request, l *login) {
 		return
 	}
 	v := LogView{Page: "log"}
-	for rec, err := range seclog.Records(os.DirFS(filepath.Join(s.box.Dir(), "log"))) {
+	for rec, err := range seclog.Records(os.DirFS(recorder.LogDir(s.box.Dir()))) {
 		if err != nil {
 			web.Fail(w, r, fmt.Errorf("%w: read the security log: %w", rekey.ErrStorage, err))
 			return

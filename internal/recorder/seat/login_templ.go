@@ -43,7 +43,7 @@ func loginBody(v LoginView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.ChallengeOpen {
-			templ_7745c5c3_Err = web.Notice("info", fmt.Sprintf("A code is open. The temporary password from support goes into the password field, with the user name admin. %s left.", attempts(v.AttemptsLeft))).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = web.Notice("info", fmt.Sprintf("A challenge is open. The temporary password from support goes into the password field, with the user name admin. %s left.", attempts(v.AttemptsLeft))).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -136,7 +136,7 @@ func TestAnswers(t *testing.T) {
 	p.post("/recovery/answer", "answer", "05D8-4WAY-9MWG-ZXD1").want(409, "forgot")
 	p.post("/recovery").want(200, "forgot")
 	p.post("/recovery").want(429, "forgot") // within 30 s
-	if v := read[ForgotView](p); !v.Open || v.WaitSeconds < 25 || v.PenaltySeconds != 0 || !strings.Contains(v.Error, "A code was shown a moment ago") {
+	if v := read[ForgotView](p); !v.Open || v.WaitSeconds < 25 || v.PenaltySeconds != 0 || !strings.Contains(v.Error, "A challenge was shown a moment ago") {
 		t.Errorf("asked again at once: %+v", v)
 	}
 	code := n.rightAnswer(t)

@@ -38,11 +38,11 @@ func words(err error) (text string, told bool) {
 	case errors.Is(err, recovery.ErrDisabled):
 		return "Temporary passwords are switched off after 100 wrong ones. An admin of the recorder can allow them again, or the button inside the recorder resets it.", true
 	case errors.Is(err, recovery.ErrExpired):
-		return "The code is older than 10 minutes. Get a new one; the old temporary password no longer fits.", true
+		return "The challenge is older than 10 minutes. Get a new one; the old temporary password no longer fits.", true
 	case errors.Is(err, recovery.ErrNoChallenge):
-		return "No code is open. Get a new one first.", true
+		return "No challenge is open. Get a new one first.", true
 	case errors.Is(err, recovery.ErrNoGrant):
-		return "The temporary password was used up or its time is over. Get a new code.", true
+		return "The temporary password was used up or its time is over. Get a new challenge.", true
 	case errors.Is(err, rekey.ErrUnsupported):
 		return "Recovery by the support desk is switched off on this recorder. Another admin or the button inside the recorder remain.", true
 	case errors.Is(err, rekey.ErrNotFound):
@@ -100,7 +100,7 @@ func mistypedWords(e *recovery.MistypedError) string {
 func wrongWords(e *recovery.WrongAnswerError) string {
 	switch e.AttemptsLeft {
 	case 0:
-		return fmt.Sprintf("Wrong temporary password, and it was the last attempt. A new code can be had in %s; leave the recorder switched on.", span(e.Penalty))
+		return fmt.Sprintf("Wrong temporary password, and it was the last attempt. A new challenge can be had in %s; leave the recorder switched on.", span(e.Penalty))
 	case 1:
 		return "Wrong temporary password. 1 attempt left."
 	}
@@ -109,9 +109,9 @@ func wrongWords(e *recovery.WrongAnswerError) string {
 
 func waitWords(e *recovery.WaitError) string {
 	if e.Penalty {
-		return fmt.Sprintf("Too many wrong temporary passwords. A new code can be had in %s. Leave the recorder switched on: after a restart the wait begins again.", span(e.Left))
+		return fmt.Sprintf("Too many wrong temporary passwords. A new challenge can be had in %s. Leave the recorder switched on: after a restart the wait begins again.", span(e.Left))
 	}
-	return fmt.Sprintf("A code was shown a moment ago. A new one can be had in %s.", span(e.Left))
+	return fmt.Sprintf("A challenge was shown a moment ago. A new one can be had in %s.", span(e.Left))
 }
 
 // wrongGroups are the groups of a mistyped code, from 1.

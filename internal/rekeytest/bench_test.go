@@ -1,0 +1,140 @@
+package rekeytest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"rekey"
+	"rekey/internal/dahua"
+	"rekey/internal/footage"
+	"rekey/internal/recorder"
+	"rekey/internal/recorder/appliance"
+	"rekey/internal/recorder/clips"
+	"rekey/internal/transport"
+)
+
+// BenchmarkExport exports footage over a session of the driver, hashed, synced
+// and with its manifest, and in the same run has curl fetch the same files.
+func BenchmarkExport(b *testing.B) {
+	admin := rekey.Login{Account: "admin", Password: rekey.NewSecret("Old-Pass1")}
+	ready := withLongClips(b, admin)
+	for name, base := range map[string]string{"http": ready.HTTP, "https": ready.HTTPS} {
+		b.Run(name, func(b *testing.B) {
+			src, all := openSource(b, base, admin)
+			var ours, curls time.Duration
+			for b.Loop() {
+				dir := b.TempDir()
+				ours += timed(func() { exportAll(b, src, filepath.Join(dir, "export"), len(all)) })
+				curls += timed(func() { curl(b, base, admin, filepath.Join(dir, "curl"), all) })
+				must(b, os.RemoveAll(dir)) // what curl left unsynced is not written to the disk meanwhile
+			}
+			mb := float64(b.N) * megabytes(all)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(mb/ours.Seconds(), "export-MB/s")
+			b.ReportMetric(mb/curls.Seconds(), "curl-MB/s")
+			b.ReportMetric(sha256Speed(), "sha256-MB/s")
+			b.ReportMetric(curls.Seconds()/ours.Seconds(), "of-curl-speed")
+			b.ReportMetric(ours.Seconds()/curls.Seconds(), "x-bare")
+		})
+	}
+}
+
+// withLongClips runs a recorder with 9 recordings of 35 minutes, 34 MB each.
+func withLongClips(b *testing.B, admin rekey.Login) appliance.Ready {
+	dir := b.TempDir()
+	cheap := &recorder.Argon{Time: 1, Memory: 64, Threads: 1}
+	spec := clips.Spec{Channels: 3, Days: 1, ClipSeconds: 2100, Now: time.Now()}
+	_, err := appliance.Make(dir, recorder.Config{AdminPassword: admin.Password, Argon: cheap}, spec)
+	must(b, err)
+	r, err := appliance.Start(b.Context(), dir, appliance.Options{Log: quiet(), Box: recorder.Options{Argon: cheap}})
+	must(b, err)
+	b.Cleanup(func() { must(b, r.Close()) })
+	return r.Ready()
+}
+
+// openSource logs in and lists what there is.
+func openSource(b *testing.B, base string, l rekey.Login) (footage.Source, []rekey.Recording) {
+	at, err := rekey.ParseTarget(base)
+	must(b, err)
+	d := dahua.New(quiet())
+	id, err := d.Identify(b.Context(), at)
+	must(b, err)
+	s, err := d.Open(b.Context(), id, l, &Book{})
+	must(b, err)
+	b.Cleanup(func() { _ = s.Close(b.Context()) })
+	src, err := footage.From(s)
+	must(b, err)
+	var all []rekey.Recording
+	span := time.Now()
+	must(b, src.Recordings(b.Context(), span.AddDate(0, 0, -9), span.AddDate(0, 0, 9), func(r rekey.Recording) error {
+		all = append(all, r)
+		return nil
+	}))
+	return src, all
+}
+
+func exportAll(b *testing.B, src footage.Source, dir string, files int) {
+	m, err := footage.Export(b.Context(), src, dir, footage.Options{})
+	must(b, err)
+	if len(m.Files) != files {
+		b.Fatalf("%d files exported, %d listed", len(m.Files), files)
+	}
+}
+
+// curl fetches all recordings in one process and over kept connections. The
+// login goes in by stdin, as everything does that argv is too short or too public for.
+func curl(b *testing.B, base string, l rekey.Login, dir string, all []rekey.Recording) {
+	must(b, os.Mkdir(dir, 0o700))
+	var config bytes.Buffer
+	fmt.Fprintf(&config, "silent\nshow-error\nfail\ngloboff\ninsecure\ndigest\nuser = %s\n", strconv.Quote(l.Account+":"+l.Password.Reveal()))
+	for i, r := range all {
+		fmt.Fprintf(&config, "url = %q\noutput = %q\n", base+"/cgi-bin/RPC_Loadfile"+transport.EscapePath(r.Path), fileOf(dir, i))
+	}
+	cmd := exec.CommandContext(b.Context(), "curl", "--config", "-")
+	cmd.Stdin, cmd.Stderr = &config, os.Stderr
+	must(b, cmd.Run())
+	for i, r := range all {
+		info, err := os.Stat(fileOf(dir, i))
+		must(b, err)
+		if info.Size() != r.Size {
+			b.Fatalf("curl fetched %d bytes of %d", info.Size(), r.Size)
+		}
+	}
+}
+
+func fileOf(dir string, i int) string { return filepath.Join(dir, fmt.Sprintf("%03d.mp4", i)) }
+
+func megabytes(all []rekey.Recording) float64 {
+	var sum int64
+	for _, r := range all {
+		sum += r.Size
+	}
+	return float64(sum) / 1e6
+}
+
+// sha256Speed is what one core hashes in a second, in megabytes.
+func sha256Speed() float64 {
+	const size = 64 << 20
+	data := make([]byte, size)
+	return size / 1e6 / timed(func() { sha256.Sum256(data) }).Seconds()
+}
+
+func timed(work func()) time.Duration {
+	start := time.Now()
+	work()
+	return time.Since(start)
+}
+
+func must(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
