@@ -12,6 +12,7 @@ import (
 
 	"rekey"
 	"rekey/internal/recorder"
+	"rekey/internal/vault"
 	"rekey/recovery"
 )
 
@@ -102,7 +103,10 @@ func (s *stage) setAtTheSeat() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	password, _ := s.vaulted()
+	password, ok := s.vaulted(vault.Proposed)
+	if !ok {
+		s.t.Fatal("the vault has no proposal to set")
+	}
 	if err := screen.setNew(ctx, "admin", s.answer(forgot.Challenge), password, func(string) {}); err != nil {
 		s.t.Fatal(err)
 	}

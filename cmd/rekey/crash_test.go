@@ -110,8 +110,11 @@ func TestKilledRecorderComesBack(t *testing.T) {
 			if err := os.Remove(wait); err != nil {
 				t.Fatal(err)
 			}
-			if err := <-done; err != nil { // the run stopped and stays open
+			if err := <-done; err != nil { // the run stopped: it stays open, or is closed unchanged
 				s.must("resume")
+			}
+			if _, ok := s.current(); !ok {
+				s.must(s.reset()...)
 			}
 			s.checkPromise()
 		})
@@ -239,9 +242,9 @@ func (s *stage) must(args ...string) {
 func (s *stage) checkPromise() {
 	s.t.Helper()
 	ctx := context.Background()
-	password, entry := s.vaulted()
-	if entry.State != vault.Current {
-		s.t.Errorf("the vault's newest password is %s, not current", entry.State)
+	password, ok := s.current()
+	if !ok {
+		s.t.Fatal("the vault has no current password for the recorder")
 	}
 	driver := dahua.New(slog.New(slog.DiscardHandler))
 	for _, i := range s.interfaces() {
@@ -273,9 +276,16 @@ func (s *stage) checkPromise() {
 	}
 }
 
-// vaulted is the one password that the vault holds for the recorder.
-func (s *stage) vaulted() (rekey.Secret, vault.Entry) {
+// current is the vault's password that is in force, if there is one.
+func (s *stage) current() (rekey.Secret, bool) {
 	s.t.Helper()
+	return s.vaulted(vault.Current)
+}
+
+// vaulted is the one password of the vault in that state.
+func (s *stage) vaulted(state vault.State) (password rekey.Secret, ok bool) {
+	s.t.Helper()
+	ctx := context.Background()
 	key, err := vault.KeyFile(filepath.Join(s.state, "vault.key"))
 	if err != nil {
 		s.t.Fatal(err)
@@ -284,15 +294,23 @@ func (s *stage) vaulted() (rekey.Secret, vault.Entry) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	all, err := v.List(context.Background())
-	if err != nil || len(all) != 1 {
-		s.t.Fatalf("%d passwords in the vault, want the one of the run; %v", len(all), err)
-	}
-	password, err := v.Reveal(context.Background(), all[0].ID)
+	all, err := v.List(ctx)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return password, all[0]
+	for _, e := range all {
+		if e.State != state {
+			continue
+		}
+		if ok {
+			s.t.Fatalf("two passwords in the vault are %s", state)
+		}
+		if password, err = v.Reveal(ctx, e.ID); err != nil {
+			s.t.Fatal(err)
+		}
+		ok = true
+	}
+	return password, ok
 }
 
 // interfaces are all that the recorder offers, as it was started.

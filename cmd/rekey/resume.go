@@ -15,6 +15,7 @@ import (
 func newResumeCommand(at func(point string)) *cobra.Command {
 	o := operator{at: at}
 	var done, abandon bool
+	var accept []string
 	cmd := &cobra.Command{
 		Use:   "resume [RUN]",
 		Short: "go on with a run that a crash, an unknown outcome or waiting for hands left open",
@@ -37,12 +38,17 @@ stand. Whether a password was changed is settled by trying the new one, once.
 				}
 				return o.abandon(cmd.Context(), args[0])
 			}
-			return o.resume(cmd.Context(), args, done)
+			risks, err := parseRisks(accept)
+			if err != nil {
+				return err
+			}
+			return o.resume(cmd.Context(), args, done, risks)
 		},
 	}
 	o.flags(cmd.Flags())
 	o.vaultFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&done, "done", false, "the new password has been set by hand")
+	cmd.Flags().StringArrayVar(&accept, "accept-risk", nil, "accept one risk by its name, beside those accepted when the run began; may be repeated")
 	cmd.Flags().BoolVar(&abandon, "abandon", false, "close the run: no change was begun and none is wanted")
 	return cmd
 }
@@ -52,8 +58,8 @@ type alreadyDone struct{}
 
 func (alreadyDone) Change(context.Context, rekey.Plan, rekey.Secret) error { return nil }
 
-func (o *operator) resume(ctx context.Context, runs []string, done bool) error {
-	r, err := o.runner(nil)
+func (o *operator) resume(ctx context.Context, runs []string, done bool, accept []rekey.Risk) error {
+	r, err := o.runner(accept)
 	if err != nil {
 		return err
 	}
@@ -73,7 +79,7 @@ func (o *operator) resume(ctx context.Context, runs []string, done bool) error {
 	}
 	var failed error
 	for _, run := range runs { // one that fails does not keep the others waiting
-		rep, err := r.Resume(ctx, run)
+		rep, err := r.Resume(ctx, run, accept)
 		failed = errors.Join(failed, o.finish(rep, err))
 	}
 	return failed

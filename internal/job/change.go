@@ -57,11 +57,10 @@ func (u *run) change(ctx context.Context) error {
 	}
 	if !u.plan.Way.ByHand() {
 		if err := u.open(ctx, u.plan.Recorder); err != nil {
-			return u.notOpened(ctx, err)
+			return u.notOpened(err)
 		}
 	}
-	yes := true
-	if err := u.j.append(line{Time: u.Now(), Changing: &yes}); err != nil {
+	if err := u.changing(true); err != nil {
 		return err
 	}
 	u.point("changing")
@@ -71,15 +70,22 @@ func (u *run) change(ctx context.Context) error {
 	switch {
 	case err == nil:
 		return u.changed(ctx)
-	case errors.Is(err, rekey.ErrWaiting):
-		return err
+	case u.plan.Way.ByHand(): // what the person did nobody knows but the person
+		return waiting(err)
 	case settled(err):
-		return u.unchanged(ctx, err)
+		return u.unchanged(err)
 	}
 	if !errors.Is(err, rekey.ErrUnknown) {
 		err = fmt.Errorf("%w: %w", rekey.ErrUnknown, err)
 	}
 	return err
+}
+
+func waiting(err error) error {
+	if errors.Is(err, rekey.ErrWaiting) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", rekey.ErrWaiting, err)
 }
 
 func (u *run) set(ctx context.Context) error {
@@ -142,28 +148,24 @@ func (u *run) changed(ctx context.Context) error {
 
 // notOpened tells a refusal before the first change, which leaves everything as
 // it was, from one after a change that nobody could settle.
-func (u *run) notOpened(ctx context.Context, why error) error {
+func (u *run) notOpened(why error) error {
 	if u.j.Changing && errors.Is(why, rekey.ErrDenied) {
 		return fmt.Errorf("%w: neither the new password nor the old one opens the recorder: %w", rekey.ErrUnknown, why)
 	}
-	return u.unchanged(ctx, why)
+	return why
 }
 
-// unchanged closes the question: the recorder refused, nothing happened.
-func (u *run) unchanged(ctx context.Context, why error) error {
-	if !settled(why) {
-		return why
-	}
-	if errors.Is(why, rekey.ErrUnreachable) || errors.Is(why, rekey.ErrLocked) || errors.Is(why, rekey.ErrBudget) {
-		return why // it can still be done later: the run stays open
-	}
-	done := rekey.Unchanged
-	if err := u.j.append(line{Time: u.Now(), Outcome: &done}); err != nil {
-		return err
+// unchanged settles that the recorder refused and nothing happened.
+func (u *run) unchanged(why error) error {
+	if err := u.changing(false); err != nil {
+		return errors.Join(why, err)
 	}
 	u.tell(rekey.StepChange, rekey.EventFailed, "the password was not changed", nil)
 	return why
 }
+
+// changing writes whether a change may be under way.
+func (u *run) changing(yes bool) error { return u.j.append(line{Time: u.Now(), Changing: &yes}) }
 
 // primary is the door that settles questions: the one that the recorder's own
 // web page uses, else CGI, else the first.

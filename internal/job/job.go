@@ -120,7 +120,7 @@ type Kept struct {
 // Plan identifies the recorder, logs in once where the way allows it, reads
 // what it needs, and says what a run would do. Nothing is changed.
 func (r *Runner) Plan(ctx context.Context, req Request) (rekey.Plan, error) {
-	u, err := r.prepare(ctx, req)
+	u, err := r.prepare(ctx, req, func(*run) error { return nil })
 	if err != nil {
 		return rekey.Plan{}, err
 	}
@@ -128,13 +128,11 @@ func (r *Runner) Plan(ctx context.Context, req Request) (rekey.Plan, error) {
 	return u.plan, nil
 }
 
-// Reset carries out the whole job. On an error the Report holds what is known;
-// ErrUnknown and ErrWaiting leave the run open for Resume.
+// Reset carries out the whole job. On an error the Report holds what is known.
+// A run that stops before the change was begun is closed, with the outcome
+// unchanged; ErrUnknown and ErrWaiting leave it open for Resume.
 func (r *Runner) Reset(ctx context.Context, req Request) (Report, error) {
-	if err := r.refuseOpenRun(req.Target); err != nil {
-		return Report{}, err
-	}
-	u, err := r.prepare(ctx, req)
+	u, err := r.prepare(ctx, req, (*run).claim)
 	if err != nil {
 		return Report{}, err
 	}
@@ -149,9 +147,10 @@ func (r *Runner) Reset(ctx context.Context, req Request) (Report, error) {
 }
 
 // Resume goes on with an open run from its journal. A change that may or may
-// not have happened is settled first, by trying the new password once.
-func (r *Runner) Resume(ctx context.Context, run string) (Report, error) {
-	u, err := r.reopen(ctx, run)
+// not have happened is settled first, by trying the new password once. accept
+// names risks beside those that were accepted when the run began.
+func (r *Runner) Resume(ctx context.Context, run string, accept []rekey.Risk) (Report, error) {
+	u, err := r.reopen(ctx, run, accept)
 	if err != nil {
 		return Report{}, err
 	}
@@ -159,8 +158,8 @@ func (r *Runner) Resume(ctx context.Context, run string) (Report, error) {
 	return u.carry(ctx)
 }
 
-// Abandon closes an open run in which no change was begun, and withdraws its
-// proposal. Where a change may have happened only Resume ends the run.
+// Abandon closes an open run whose change was not begun or, on a way by hand,
+// was never done, as the person says. Its proposal stays in the vault, withdrawn.
 func (r *Runner) Abandon(ctx context.Context, id string) error {
 	j, err := openJournal(r.runsDir(), id)
 	if err != nil {
@@ -168,14 +167,10 @@ func (r *Runner) Abandon(ctx context.Context, id string) error {
 	}
 	u := &run{Runner: r, j: j}
 	defer u.close(ctx)
-	if j.Changing || j.Closed {
+	if j.Closed || (j.Changing && !j.Begun.Plan.Way.ByHand()) || j.Outcome == rekey.Changed {
 		return fmt.Errorf("%w: run %s cannot be abandoned: the password may have been changed; 'rekey resume %s' settles it", rekey.ErrConflict, id, id)
 	}
 	if err := u.record(ctx, "run.abandoned", j.Begun.Plan.Account, string(rekey.Unchanged), nil); err != nil {
-		return err
-	}
-	unchanged := rekey.Unchanged
-	if err := j.append(line{Time: r.Now(), Outcome: &unchanged}); err != nil {
 		return err
 	}
 	return u.closeUnchanged(ctx)
@@ -185,24 +180,6 @@ func (r *Runner) Abandon(ctx context.Context, id string) error {
 func (r *Runner) OpenRuns() ([]string, error) { return openRuns(r.runsDir()) }
 
 func (r *Runner) runsDir() string { return filepath.Join(r.Dir, "runs") }
-
-// refuseOpenRun keeps a second run away from a recorder whose first is not settled.
-func (r *Runner) refuseOpenRun(t rekey.Target) error {
-	open, err := r.OpenRuns()
-	if err != nil {
-		return err
-	}
-	for _, id := range open {
-		j, err := readJournal(r.runsDir(), id)
-		if err != nil {
-			return err
-		}
-		if j.Begun.Target == t {
-			return fmt.Errorf("%w: run %s on %s is still open; go on with 'rekey resume %s'", rekey.ErrConflict, id, t, id)
-		}
-	}
-	return nil
-}
 
 // driver picks the driver by what the recorder said of itself.
 func (r *Runner) driver(id rekey.Identity) (rekey.Driver, error) {

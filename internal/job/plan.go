@@ -64,16 +64,23 @@ func (u *run) checkInput(way rekey.Way, rule rekey.PasswordRule) error {
 	return catalog.CheckPassword(rule, u.req.Account, u.new)
 }
 
-// draw writes the plan down.
-func (u *run) draw(id rekey.Identity, way rekey.Way) rekey.Plan {
-	p := rekey.Plan{Recorder: id, Account: u.req.Account, Way: way, Risks: slices.Clone(way.Risks)}
+// risks are what must be accepted by name before anything is done.
+func (u *run) risks(way rekey.Way) []rekey.Risk {
+	risks := slices.Clone(way.Risks)
+	if u.req.Footage.Dir == "" {
+		risks = append(risks, rekey.RiskSkipFootage)
+	}
+	return risks
+}
+
+// draw writes the plan's steps down.
+func (u *run) draw() {
+	p, way := &u.plan, u.plan.Way
 	add := func(kind rekey.StepKind, format string, args ...any) {
 		p.Steps = append(p.Steps, rekey.Step{Kind: kind, What: fmt.Sprintf(format, args...)})
 	}
 	save := fmt.Sprintf("save all recordings and the settings to %s, with a manifest, and read them back", u.req.Footage.Dir)
-	skip := u.req.Footage.Dir == ""
-	if skip {
-		p.Risks = append(p.Risks, rekey.RiskSkipFootage)
+	if u.req.Footage.Dir == "" {
 		save = "do not save the footage; the decision is recorded"
 	}
 	if !way.ByHand() {
@@ -97,8 +104,7 @@ func (u *run) draw(id rekey.Identity, way rekey.Way) rekey.Plan {
 		add(rekey.StepHarden, "check what is weak; mend nothing (--fix mends)")
 	}
 	add(rekey.StepRecord, "write the outcome to the security log and the vault")
-	p.Notes = u.notes(id, way.ByHand())
-	return p
+	p.Notes = u.notes(p.Recorder, way.ByHand())
 }
 
 func (u *run) oldWords() string {

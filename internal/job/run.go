@@ -11,6 +11,7 @@ import (
 
 	"rekey"
 	"rekey/internal/catalog"
+	"rekey/internal/durable"
 	"rekey/seclog"
 )
 
@@ -29,10 +30,12 @@ type run struct {
 	policy rekey.LockPolicy
 	// session is the open login, by whichever password is right at this step.
 	session rekey.Session
+	unlock  func() error // gives the recorder back
 }
 
 // prepare does the steps before anything is agreed: find, ways, open, plan.
-func (r *Runner) prepare(ctx context.Context, req Request) (_ *run, err error) {
+// ready may refuse once the plan's risks are known and before the login is made.
+func (r *Runner) prepare(ctx context.Context, req Request, ready func(*run) error) (_ *run, err error) {
 	u := &run{Runner: r, req: req, login: req.Login, old: req.Old, new: req.New}
 	defer func() {
 		if err != nil {
@@ -53,12 +56,16 @@ func (r *Runner) prepare(ctx context.Context, req Request) (_ *run, err error) {
 	if err := u.equip(id); err != nil {
 		return nil, err
 	}
+	u.plan = rekey.Plan{Recorder: id, Account: req.Account, Way: way, Risks: u.risks(way)}
+	if err := ready(u); err != nil {
+		return nil, err
+	}
 	if !way.ByHand() {
 		if err := u.open(ctx, id); err != nil {
 			return nil, err
 		}
 	}
-	u.plan = u.draw(id, way)
+	u.draw()
 	u.tell(rekey.StepPlan, rekey.EventDone, fmt.Sprintf("%d steps by the way %q; nothing has been changed", len(u.plan.Steps), way.ID), nil)
 	return u, nil
 }
@@ -100,10 +107,11 @@ func (u *run) equip(id rekey.Identity) error {
 	}
 	u.driver, u.tries = d, tries
 	u.rule, u.policy = catalog.Rule(id.Model), catalog.LockPolicy(id.Model)
-	return u.limitTries()
+	return u.limitTries(u.tries.assume)
 }
 
-func (u *run) limitTries() error {
+// limitTries hands the policy at hand to the budget of each account that may log in.
+func (u *run) limitTries(book func(account string, tries int) error) error {
 	if !u.policy.Enabled || u.policy.Tries <= 0 {
 		return nil
 	}
@@ -111,7 +119,7 @@ func (u *run) limitTries() error {
 		if account == "" {
 			continue
 		}
-		if err := u.tries.limit(account, u.policy.Tries); err != nil {
+		if err := book(account, u.policy.Tries); err != nil {
 			return err
 		}
 	}
@@ -132,7 +140,7 @@ func (u *run) open(ctx context.Context, id rekey.Identity) error {
 	if p, ok := s.(rekey.LockPolicyReader); ok {
 		if policy, err := p.LockPolicy(ctx); err == nil {
 			u.policy = policy
-			if err := u.limitTries(); err != nil {
+			if err := u.limitTries(u.tries.limit); err != nil {
 				return err
 			}
 		}
@@ -151,10 +159,42 @@ func policyWords(p rekey.LockPolicy) string {
 	return fmt.Sprintf("the recorder locks after %d wrong tries for %s", p.Tries, p.LockFor)
 }
 
-func (u *run) agree(ctx context.Context) error {
+// claim refuses what could only fail later, and takes the recorder for this
+// run alone: no other may be open or under way.
+func (u *run) claim() (err error) {
 	if err := refuseRisks(u.plan.Risks, u.req.Accept); err != nil {
 		return err
 	}
+	key := u.plan.Recorder.Key(u.req.Target)
+	if err := u.lockRecorder(key); err != nil {
+		return err
+	}
+	open, err := u.OpenRuns()
+	if err != nil {
+		return err
+	}
+	for _, id := range open {
+		j, err := readJournal(u.runsDir(), id)
+		if err != nil {
+			return err
+		}
+		if j.Begun.Plan.Recorder.Key(j.Begun.Target) == key {
+			return fmt.Errorf("%w: run %s on this recorder is still open; go on with 'rekey resume %s'", rekey.ErrConflict, id, id)
+		}
+	}
+	return nil
+}
+
+// lockRecorder holds the recorder until close.
+func (u *run) lockRecorder(key string) (err error) {
+	u.unlock, err = durable.TryLock(keyFile(u.Dir, key, ".run.lock"))
+	if errors.Is(err, durable.ErrHeld) {
+		return fmt.Errorf("%w: another rekey is at work on recorder %s", rekey.ErrConflict, key)
+	}
+	return storageError(err)
+}
+
+func (u *run) agree(ctx context.Context) error {
 	if err := u.Agree(ctx, u.plan); err != nil {
 		return err
 	}
@@ -219,7 +259,7 @@ func (u *run) unseal(ctx context.Context) error {
 }
 
 // reopen takes an open run up from its journal.
-func (r *Runner) reopen(ctx context.Context, id string) (_ *run, err error) {
+func (r *Runner) reopen(ctx context.Context, id string, accept []rekey.Risk) (_ *run, err error) {
 	u := &run{Runner: r}
 	defer func() {
 		if err != nil {
@@ -234,7 +274,7 @@ func (r *Runner) reopen(ctx context.Context, id string) (_ *run, err error) {
 	}
 	b := u.j.Begun
 	u.plan = b.Plan
-	u.req = Request{Target: b.Target, Account: b.Plan.Account, Way: b.Plan.Way.ID, Footage: b.Footage, Accept: b.Accept, Fix: b.Fix}
+	u.req = Request{Target: b.Target, Account: b.Plan.Account, Way: b.Plan.Way.ID, Footage: b.Footage, Accept: slices.Concat(b.Accept, accept), Fix: b.Fix}
 	u.login.Account = b.Login
 	if err := u.unseal(ctx); err != nil {
 		return nil, err
@@ -248,6 +288,9 @@ func (r *Runner) reopen(ctx context.Context, id string) (_ *run, err error) {
 	}
 	u.plan.Recorder = now
 	if err := u.equip(now); err != nil {
+		return nil, err
+	}
+	if err := u.lockRecorder(now.Key(b.Target)); err != nil {
 		return nil, err
 	}
 	return u, u.record(ctx, "run.resumed", u.req.Account, "ok", nil)
@@ -268,19 +311,23 @@ func (u *run) carry(ctx context.Context) (Report, error) {
 	return u.report(), nil
 }
 
-// stopped records why a run did not go on, and closes it where the outcome is
-// certain and nothing is left to do.
+// stopped records why a run did not go on, and closes it where it is certain
+// that nothing was changed.
 func (u *run) stopped(ctx context.Context, why error) error {
 	ctx = context.WithoutCancel(ctx)
 	why = errors.Join(why, u.record(ctx, "run.stopped", u.req.Account, result(why), map[string]string{"why": why.Error()}))
-	if u.j.Outcome != rekey.Unchanged {
+	if u.j.Changing {
 		return fmt.Errorf("%w; the run stays open: 'rekey resume %s' goes on", why, u.j.ID)
 	}
 	return errors.Join(why, u.closeUnchanged(ctx))
 }
 
-// closeUnchanged ends a run that changed nothing.
+// closeUnchanged ends a run that changed nothing. Footage that it saved stays.
 func (u *run) closeUnchanged(ctx context.Context) error {
+	unchanged := rekey.Unchanged
+	if err := u.j.append(line{Time: u.Now(), Outcome: &unchanged}); err != nil {
+		return err
+	}
 	if u.j.VaultID != "" {
 		if err := u.Vault.Withdraw(ctx, u.j.VaultID); err != nil {
 			return err
@@ -309,6 +356,9 @@ func (u *run) report() Report {
 func (u *run) close(ctx context.Context) {
 	u.logOut(ctx)
 	_ = u.j.close() // nothing is buffered: every line was fsynced
+	if u.unlock != nil {
+		_ = u.unlock() // ends with the process all the same
+	}
 }
 
 func (u *run) logOut(ctx context.Context) {

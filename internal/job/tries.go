@@ -47,12 +47,14 @@ type spent struct {
 // openBudget is the budget of the recorder with that Identity.Key. With last
 // it gives away even the try that may lock.
 func openBudget(dir, key string, last bool, now func() time.Time) (*budget, error) {
-	folder := filepath.Join(dir, "tries")
-	if err := durable.MkdirAll(folder); err != nil {
-		return nil, storageError(err)
-	}
-	sum := sha256.Sum256([]byte(key)) // keys hold addresses and serials of any shape
-	return &budget{file: filepath.Join(folder, hex.EncodeToString(sum[:8])+".json"), last: last, now: now}, nil
+	b := &budget{file: keyFile(dir, key, ".json"), last: last, now: now}
+	return b, storageError(durable.MkdirAll(filepath.Dir(b.file)))
+}
+
+// keyFile names a file of one recorder; keys hold addresses and serials of any shape.
+func keyFile(dir, key, ending string) string {
+	sum := sha256.Sum256([]byte(key))
+	return filepath.Join(dir, "tries", hex.EncodeToString(sum[:8])+ending)
 }
 
 // Spend books a try before it is made, and refuses the one that could lock.
@@ -106,10 +108,21 @@ func (s spent) settle(now time.Time, result error) spent {
 	return s
 }
 
-// limit takes over what the recorder or the catalogue says of its lock policy.
+// limit takes over what the recorder says of its lock policy.
 func (b *budget) limit(account string, tries int) error {
 	return b.update(account, func(s spent) (spent, error) {
 		s.Limit = tries
+		return s, nil
+	})
+}
+
+// assume takes what the catalogue says of it, until the recorder has spoken: a
+// stricter guess would otherwise stop a run that the recorder would let go on.
+func (b *budget) assume(account string, tries int) error {
+	return b.update(account, func(s spent) (spent, error) {
+		if s.Limit == 0 {
+			s.Limit = tries
+		}
 		return s, nil
 	})
 }
