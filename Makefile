@@ -29,8 +29,8 @@ needs:
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt"; exit 1; }
 	$(GO) vet ./...
-	GOOS=darwin $(GO) vet ./cmd/rekey
-	GOOS=windows $(GO) vet ./cmd/rekey
+	GOOS=darwin CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/rekey
+	GOOS=windows CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/rekey
 	$(GO) mod tidy -diff
 	$(GO) mod verify
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION) run
@@ -43,6 +43,7 @@ generate:
 
 ## bench: every benchmark, each as a ratio to something measured in the same run
 bench:
+	@command -v curl >/dev/null || { echo "exporting footage is measured against curl: apt-get install curl"; exit 1; }
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
 
 ## fuzz: every fuzz target for a short time

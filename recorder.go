@@ -178,6 +178,7 @@ type Identity struct {
 	Serial     string      `json:"serial,omitempty"`
 	DeviceID   string      `json:"device_id,omitempty"` // on the label; not the serial
 	MAC        string      `json:"mac,omitempty"`
+	Realm      string      `json:"realm,omitempty"` // of its HTTP digest; one a recorder
 	Firmware   string      `json:"firmware,omitempty"`
 	Channels   int         `json:"channels,omitempty"`
 	Init       InitState   `json:"init"`
@@ -185,11 +186,11 @@ type Identity struct {
 	Learnt     []Fact      `json:"learnt,omitempty"`
 }
 
-// Key names the recorder in the vault, the journal and the login budget. It
-// does not change with the address while the recorder tells a serial, Device ID
-// or MAC; else it is the address.
+// Key is a name for the recorder by what it tells now: Device ID, serial, MAC or
+// realm, else its address. It may tell less another time; job.Runner.Recognise
+// gives the key that stays.
 func (id Identity) Key(t Target) string {
-	for _, k := range []string{id.DeviceID, id.Serial, id.MAC} {
+	for _, k := range []string{id.DeviceID, id.Serial, id.MAC, id.Realm} {
 		if k != "" {
 			return k
 		}

@@ -304,6 +304,24 @@ func (g *Guard) Enable() error {
 	return nil
 }
 
+// Cancel ends the open challenge and the grant of an account, or of any with "":
+// call it when what they were asked for is over, because the password was set
+// by another way, the account is gone, or recovery was switched off. It gives
+// no attempt back and ends no penalty. why is the Detail of the events.
+func (g *Guard) Cancel(account, why string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, err := g.tick(); err != nil {
+		return // closed: nothing is open
+	}
+	if g.open != nil && (account == "" || account == g.open.account) {
+		g.end(EventExpired, why, ErrNoChallenge)
+	}
+	if g.grant != nil && (account == "" || account == g.grant.Account) {
+		g.loseGrant(why)
+	}
+}
+
 // Close ends the open challenge and the grant. Every later call gives ErrClosed.
 func (g *Guard) Close() {
 	g.mu.Lock()

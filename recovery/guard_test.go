@@ -452,3 +452,46 @@ func TestGuardParallelSubmits(t *testing.T) {
 		}
 	}
 }
+
+func TestGuardCancel(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	c := b.challenge("admin", recovery.PurposePassword)
+	_, _ = b.Answer(b.wrongCode(1))
+	b.Cancel("operator", "password set")
+	if !b.State().Open {
+		t.Fatal("another account's challenge was cancelled")
+	}
+	b.Cancel("admin", "password set")
+	if e := b.last(); b.State().Open || e.Kind != recovery.EventExpired || e.Detail != "password set" || e.Challenge != c.Hash() {
+		t.Errorf("event %+v", e)
+	}
+	if _, err := b.Answer(b.code("admin", c)); !errors.Is(err, recovery.ErrNoChallenge) {
+		t.Errorf("answer to a cancelled challenge: %v", err)
+	}
+	if b.store.rec.Fails != 1 || b.State().AttemptsLeft != 4 {
+		t.Errorf("cancelling gave an attempt back: %+v", b.store.rec)
+	}
+
+	b.waitOut()
+	grant, err := b.Answer(b.code("admin", b.challenge("admin", recovery.PurposePassword)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.waitOut()
+	b.challenge("operator", recovery.PurposePassword)
+	b.Cancel("", "switched off")
+	if e := b.last(); b.State().Open || e.Kind != recovery.EventLost || e.Account != "admin" || e.Detail != "switched off" {
+		t.Errorf("event %+v", e)
+	}
+	if err := b.Redeem(grant, "admin", recovery.PurposePassword); !errors.Is(err, recovery.ErrNoGrant) {
+		t.Errorf("a cancelled grant: %v", err)
+	}
+	seen := len(b.events)
+	b.Cancel("", "again")
+	b.Close()
+	b.Cancel("", "closed")
+	if len(b.events) != seen {
+		t.Errorf("events of nothing: %+v", b.events[seen:])
+	}
+}

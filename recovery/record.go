@@ -31,12 +31,12 @@ type EventKind string
 // What a guard reports.
 const (
 	EventShown   EventKind = "challenge.shown"
-	EventExpired EventKind = "challenge.expired" // Detail: "10 minutes", "replaced" or "closed"
+	EventExpired EventKind = "challenge.expired" // Detail: "10 minutes", "replaced", "closed" or why it was cancelled
 	EventBurned  EventKind = "challenge.burned"  // Detail: the penalty
 	EventWrong   EventKind = "answer.wrong"      // one answer compared
 	EventDup     EventKind = "answer.dup"        // the same wrong answer again, not compared
 	EventOK      EventKind = "answer.ok"         // one answer compared
-	EventLost    EventKind = "grant.lost"        // Detail: "10 minutes", "replaced", "closed" or "not saved"
+	EventLost    EventKind = "grant.lost"        // Detail: "10 minutes", "replaced", "closed", "not saved" or why it was cancelled
 	EventSupport EventKind = "support.mode"      // Detail: "disabled" or "enabled"
 )
 
@@ -44,7 +44,8 @@ const (
 type Event struct {
 	// Seq rises by one with each event. Record.LastEventSeq is the Seq of the
 	// last event handed over before the record was saved: a log that knows
-	// fewer was cut. Numbers after it may come again after a power cut.
+	// fewer was cut, or the power went before it was written. Numbers after it
+	// may come again after a power cut.
 	Seq       uint64
 	Kind      EventKind
 	BootTime  time.Duration

@@ -25,9 +25,9 @@ type audit struct {
 	was        tlog.Hash    // scratch for compare
 	last       []byte       // the last record read
 	misplaced  *TamperError // the first line that cannot be where it is
-	mismatched *TamperError // the first that does not hash to its stored hash
-	passed     int64        // size of the earlier checkpoint once it was matched
-	forked     bool         // the earlier checkpoint does not match
+	mismatched mismatches
+	passed     int64 // size of the earlier checkpoint once it was matched
+	forked     bool  // the earlier checkpoint does not match
 }
 
 // run reads the covered records. The error is nil where they are what the
@@ -90,28 +90,23 @@ func misplaced(n, seq int64, ok bool) *TamperError {
 	return tamperedAt(n, "the line in its place does not start as a record does")
 }
 
-// compare holds the hashes of record n against the stored ones. After the first
-// difference the hashes file has served its purpose and is let go.
+// compare holds the hashes of record n against the stored ones. After so many
+// differences that more would tell nothing the hashes file is let go.
 func (a *audit) compare(n int64, hashes []tlog.Hash) error {
-	if a.stored == nil || a.mismatched != nil {
+	if a.stored == nil || a.mismatched.full() {
 		return nil
 	}
 	for level, h := range hashes {
 		switch _, err := io.ReadFull(a.stored, a.was[:]); {
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-			a.mismatched = tamperedAt(n, "the hashes file ends before its hash")
+			a.mismatched.short = true
+			a.mismatched.add(n, n+1)
 			return nil //nolint:nilerr // what is found is kept, and told at the end
 		case err != nil:
 			return fmt.Errorf("read stored hash of record %d: %w", n, err)
-		case a.was == h:
-			continue
-		case level == 0:
-			a.mismatched = tamperedAt(n, "it does not hash to the hash that was stored when it was written")
-		default:
-			a.mismatched = tamperedAt(n>>level<<level, "they do not hash to the subtree that was stored when they were written")
-			a.mismatched.Until = n + 1
+		case a.was != h:
+			a.mismatched.add(n>>level<<level, n+1)
 		}
-		return nil
 	}
 	return nil
 }
@@ -158,11 +153,11 @@ func (a *audit) judge() error {
 		Reason: "they are not the ones that the checkpoint signs; the stored hashes do not tell which one, as they are missing or were changed too, or the checkpoint is another log's"}
 }
 
-// suspect is the first record that looks wrong, once it is known that some
-// record is: what lies before a matched earlier checkpoint is beyond doubt.
+// suspect is what looks wrong first, once it is known that some record is: what
+// lies before a matched earlier checkpoint is beyond doubt.
 func (a *audit) suspect() *TamperError {
 	first := a.misplaced
-	if m := a.mismatched; m != nil && m.Record >= a.passed && (first == nil || m.Record < first.Record) {
+	if m := a.mismatched.from(a.passed); m != nil && (first == nil || m.Record < first.Record) {
 		first = m
 	}
 	return first

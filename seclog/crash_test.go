@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -64,7 +65,8 @@ func TestCrashBetweenWrites(t *testing.T) {
 		switch {
 		case covered && (len(all) != 7 || note.Event == EventRecovered):
 			t.Errorf("crash after %s: %d records, %+v", step, len(all), note)
-		case !covered && (len(all) != 8 || note.Event != EventRecovered || note.Detail["kept_records"] != "2" || note.Detail["cut_bytes"] != "0"):
+		case !covered && (len(all) != 8 || note.Event != EventRecovered || note.Detail["kept_records"] != "2" || note.Detail["cut_bytes"] != "0" ||
+			note.Detail["first_kept"] != "4" || note.Detail["last_kept"] != "5"):
 			t.Errorf("crash after %s: %d records, %+v", step, len(all), note)
 		}
 	}
@@ -122,6 +124,11 @@ func TestRecoveryTellsWhatWasCut(t *testing.T) {
 		tail      string
 		cut, kept string
 	}{
+		// Whole records that the log did not write itself are not signed by it.
+		"another form":      {"{\"seq\":3,\"time\":\"2026-03-01T12:00:00Z\",\"event\":\"x\"}\n", "52", "0"},
+		"another field":     {strings.Replace(string(whole), "}", `,"by":"me"}`, 1) + "\n", strconv.Itoa(len(whole) + 11), "0"},
+		"a raw escape":      {strings.Replace(string(whole), "kept", "k\u009bpt", 1) + "\n", strconv.Itoa(len(whole) + 2), "0"},
+		"a blank":           {strings.Replace(string(whole), ",", ", ", 1) + "\n", strconv.Itoa(len(whole) + 2), "0"},
 		"torn":              {`{"seq":3,"ti`, "12", "0"},
 		"whole and torn":    {string(whole) + "\n{", "1", "1"},
 		"wrong number":      {`{"seq":9,"time":"2026-03-01T12:00:00Z","event":"x"}` + "\n", "52", "0"},
@@ -137,6 +144,9 @@ func TestRecoveryTellsWhatWasCut(t *testing.T) {
 		note := all[len(all)-2]
 		if note.Event != EventRecovered || note.Detail["cut_bytes"] != test.cut || note.Detail["kept_records"] != test.kept {
 			t.Errorf("%s: %+v, want %s bytes cut, %s records kept", name, note, test.cut, test.kept)
+		}
+		if first, told := note.Detail["first_kept"]; told != (test.kept != "0") || told && (first != "3" || note.Detail["last_kept"] != "3") {
+			t.Errorf("%s: %+v: which records were kept is not told", name, note.Detail)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 // Events that the log writes about itself, with actor "seclog".
 const (
 	EventCreated   = "log.created"   // record 0: object is the origin, detail key the verifier key
-	EventRecovered = "log.recovered" // after a crash; detail: cut_bytes, kept_records, hashes
+	EventRecovered = "log.recovered" // after a crash; detail: cut_bytes, kept_records, hashes, and first_kept and last_kept where any were kept
 )
 
 // Create makes a new log in dir, which is made where it is missing, and opens
@@ -39,7 +39,9 @@ func Create(ctx context.Context, dir, origin string, opt Options) (*Log, error) 
 //
 // Open settles what a crash left: whole records after the checkpoint are kept
 // and covered, a record that was not written whole was never acknowledged and
-// is cut off, and one record "log.recovered" tells. Where records that the
+// is cut off, and one record "log.recovered" tells. Which records were kept is
+// in its detail: until then no signature stood over them, so somebody who can
+// write to the file could have put them there. Where records that the
 // checkpoint covers are missing or are not the signed ones, Open refuses with a
 // *TamperError. To be quick it looks at the log's end only; to check the rest is
 // Verify's work.

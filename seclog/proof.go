@@ -181,8 +181,11 @@ func recordLine(fsys fs.FS, n int64) ([]byte, error) {
 	lines := newLineReader(f)
 	for i := int64(0); ; i++ {
 		line, err := lines.next()
-		if err != nil {
+		if errors.Is(err, io.EOF) || isDamage(err) {
 			return nil, tamperedAt(i, "cannot read its line: %v", err)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read record %d: %w", i, err)
 		}
 		if i == n {
 			return line, nil

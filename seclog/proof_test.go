@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -74,6 +76,36 @@ func TestProveRefusesADamagedLog(t *testing.T) {
 	write(t, dir, recordsFile, bytes.Join(ls[:2], nil))
 	if _, err := Prove(os.DirFS(dir), 4); badRecord(err) != 2 {
 		t.Errorf("got %v, want record 2 named", err)
+	}
+}
+
+// failing is a log on a disk that fails while the records are read.
+type failing struct{ fs.FS }
+
+func (f failing) Open(name string) (fs.File, error) {
+	file, err := f.FS.Open(name)
+	if name != recordsFile || err != nil {
+		return file, err
+	}
+	return badDisk{file}, nil
+}
+
+type badDisk struct{ fs.File }
+
+func (badDisk) Read([]byte) (int, error) { return 0, syscall.EIO }
+
+// A failing disk is not an attack.
+func TestFailingDiskIsNoTampering(t *testing.T) {
+	t.Parallel()
+	dir := newLog(t, 3)
+	fsys := failing{os.DirFS(dir)}
+	_, proved := Prove(fsys, 2)
+	_, verified := Verify(t.Context(), fsys, keyOf(t, dir), nil)
+	_, exported := Export(fsys, io.Discard)
+	for what, err := range map[string]error{"prove": proved, "verify": verified, "export": exported} {
+		if !errors.Is(err, syscall.EIO) || errors.Is(err, ErrTampered) {
+			t.Errorf("%s: %v, want the disk's error", what, err)
+		}
 	}
 }
 

@@ -65,7 +65,7 @@ func (r Record) encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrRecord, r.name(), err)
 	}
-	line = escapeUnprintable(line)
+	line = EscapeUnprintable(line)
 	if len(line) > MaxRecord {
 		return nil, fmt.Errorf("%w: %s is %d bytes long, at most %d are stored; shorten its detail", ErrRecord, r.name(), len(line), MaxRecord)
 	}
@@ -109,11 +109,13 @@ func (r Record) check() error {
 	return nil
 }
 
-// escapeUnprintable writes as \uXXXX what encoding/json leaves as it is but a
+// EscapeUnprintable writes as \uXXXX what encoding/json leaves as it is but a
 // terminal may act upon: DEL, the C1 controls (U+009B starts an escape
-// sequence), and the marks that turn text around. In marshalled JSON such runes
-// stand inside strings only, so the text keeps its meaning.
-func escapeUnprintable(line []byte) []byte {
+// sequence), and the marks that turn text around. In JSON without line breaks
+// such runes stand inside strings only, so the text keeps its meaning. Records
+// are stored in this form; whoever prints JSON that holds what others wrote can
+// use it, too.
+func EscapeUnprintable(line []byte) []byte {
 	if isPrintable(line) {
 		return line
 	}

@@ -2,8 +2,10 @@ package seclog
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +37,23 @@ func TestInjectionIsHarmless(t *testing.T) {
 	must(t, err)
 	if !utf8.Valid(line) || !bytes.Contains(line, []byte(`bad\ufffd\ufffdutf8`)) {
 		t.Errorf("invalid UTF-8 is stored as %q", line)
+	}
+}
+
+// What is escaped reads back as the same value.
+func TestEscapeUnprintableKeepsTheValue(t *testing.T) {
+	t.Parallel()
+	want := map[string]any{"a": "\u009b31m \u202e\u2066 \x7f \U000e0001 日本 🙂 \\ \" /", "b": []any{1.5, nil, true}}
+	line, err := json.Marshal(want)
+	must(t, err)
+	got := EscapeUnprintable(line)
+	if i := bytes.IndexFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+		t.Errorf("byte %d is not printable: %q", i, got)
+	}
+	var back map[string]any
+	must(t, json.Unmarshal(got, &back))
+	if !reflect.DeepEqual(back, want) {
+		t.Errorf("%q reads back as %v", got, back)
 	}
 }
 

@@ -137,10 +137,11 @@ func (l *Log) rebuildHashes(ctx context.Context, cp Checkpoint, name string) err
 
 // settle covers the whole records after the checkpoint and cuts off the rest.
 func (l *Log) settle(ctx context.Context, rebuilt bool) error {
-	kept, err := l.keep(ctx)
-	if err != nil {
+	first := l.tree.size
+	if err := l.keep(ctx); err != nil {
 		return err
 	}
+	kept := l.tree.size - first
 	size, err := l.records.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
@@ -160,6 +161,10 @@ func (l *Log) settle(ctx context.Context, rebuilt bool) error {
 	if rebuilt {
 		detail["hashes"] = "rebuilt"
 	}
+	if kept > 0 {
+		detail["first_kept"] = strconv.FormatInt(first, 10)
+		detail["last_kept"] = strconv.FormatInt(first+kept-1, 10)
+	}
 	_, err = l.append([]Record{{Actor: "seclog", Event: EventRecovered, Object: l.signer.Name(), Result: "ok", Detail: detail}})
 	return err
 }
@@ -167,7 +172,7 @@ func (l *Log) settle(ctx context.Context, rebuilt bool) error {
 // keep commits the records after the checkpoint, up to the first line that is
 // not the next record. The same bytes are written to the same place once more,
 // so that nothing is left to tell this from an ordinary append.
-func (l *Log) keep(ctx context.Context) (kept int64, err error) {
+func (l *Log) keep(ctx context.Context) error {
 	const atOnce = 256
 	lines := newLineReader(io.NewSectionReader(l.records, l.end, math.MaxInt64-l.end))
 	for {
@@ -176,14 +181,13 @@ func (l *Log) keep(ctx context.Context) (kept int64, err error) {
 			err = ctx.Err()
 		}
 		if err != nil || len(batch) == 0 {
-			return kept, err
+			return err
 		}
 		if err := l.commit(batch); err != nil {
-			return kept, err
+			return err
 		}
-		kept += int64(len(batch))
 		if len(batch) < atOnce {
-			return kept, nil
+			return nil
 		}
 	}
 }
@@ -198,11 +202,21 @@ func (l *Log) nextRecords(lines *lineReader, most int) ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, err := ParseRecord(line)
-		if seq, ok := lineSeq(line); err != nil || !ok || seq != l.tree.size+int64(len(batch)) || r.Seq != seq {
+		if !isRecord(line, l.tree.size+int64(len(batch))) {
 			break
 		}
 		batch = append(batch, slices.Clone(line))
 	}
-	return batch, nil //nolint:nilerr // a line that is no record ends the batch
+	return batch, nil //nolint:nilerr // a damaged line ends the batch
+}
+
+// isRecord reports whether a line is record n in the very bytes in which the
+// log writes it: what it would have written otherwise, it did not write.
+func isRecord(line []byte, n int64) bool {
+	r, err := ParseRecord(line)
+	if err != nil || r.Seq != n {
+		return false
+	}
+	again, err := r.encode()
+	return err == nil && bytes.Equal(again, line)
 }

@@ -127,6 +127,18 @@ func TestTampering(t *testing.T) {
 			copy(b[tlog.StoredHashIndex(0, 5)*tlog.HashSize:], h[:])
 			write(t, dir, hashesFile, b)
 		}, 4, 6, true},
+		{"a record, and another's stored hash", func(t *testing.T, dir string) {
+			edit(func(l [][]byte) [][]byte { l[5] = change(l[5]); return l })(t, dir)
+			b := read(t, dir, hashesFile)
+			b[tlog.StoredHashIndex(0, 0)*tlog.HashSize] ^= 1
+			write(t, dir, hashesFile, b)
+		}, 0, 6, true},
+		{"every record, but not its number", edit(func(l [][]byte) [][]byte {
+			for i := range l {
+				l[i] = bytes.Replace(l[i], []byte(`"result":"ok"`), []byte(`"result":"no"`), 1)
+			}
+			return l
+		}), 0, 8, false},
 		{"a record and the hashes file removed", func(t *testing.T, dir string) {
 			edit(func(l [][]byte) [][]byte { l[5] = change(l[5]); return l })(t, dir)
 			must(t, os.Remove(dir+"/"+hashesFile))
@@ -160,6 +172,33 @@ func TestTampering(t *testing.T) {
 				t.Errorf("open: %v, want ErrTampered", err)
 			}
 		})
+	}
+}
+
+// Who changes a record and spoils the stored hash of another does not put the
+// blame on the other: both are named, and neither is called the wrong one.
+func TestBlameIsNotShifted(t *testing.T) {
+	t.Parallel()
+	dir := newLog(t, 9)
+	ls := lines(t, dir)
+	ls[5] = change(ls[5])
+	writeLines(t, dir, ls)
+	b := read(t, dir, hashesFile)
+	b[tlog.StoredHashIndex(0, 0)*tlog.HashSize] ^= 1
+	write(t, dir, hashesFile, b)
+	_, err := Verify(t.Context(), os.DirFS(dir), keyOf(t, dir), nil)
+	if err == nil {
+		t.Fatal("it verifies")
+	}
+	for _, want := range []string{"record or its stored hash", "record 0", "record 5"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %q", err, want)
+		}
+	}
+	for _, never := range []string{"record 4", "record 1 ", "records 0 to 3"} {
+		if strings.Contains(err.Error(), never) {
+			t.Errorf("%q names %q", err, never)
+		}
 	}
 }
 

@@ -110,7 +110,7 @@ func (r *Report) finish(a *audit, lines *lineReader) error {
 	if last, err := ParseRecord(a.last); err == nil {
 		r.Time = last.Time
 	}
-	if bad := a.mismatched; bad != nil {
+	if bad := a.mismatched.from(0); bad != nil {
 		return &TamperError{Record: bad.Record, Until: bad.Until,
 			Reason: "the records are whole and match the checkpoint, but the hashes file was changed here; remove that file and the next append writes it anew"}
 	}

@@ -189,10 +189,12 @@ func TestAnswerAfterAReboot(t *testing.T) {
 	before := s.forgot(thief)
 	stale := answerOf(t, keys, id, "admin", before)
 	wantRefused(t, "a wrong answer", s.types(thief, answerOf(t, keys, id, "guest", before)), rekey.ErrDenied)
+	token := s.listen.SeatToken
 	s.killRecorder()
 	s.startRecorder()
-
-	wantRefused(t, "the old seat at the new boot", s.types(thief, stale), rekey.ErrDenied)
+	if token == s.listen.SeatToken {
+		t.Error("the seat token is the one from before the power cut")
+	}
 	thief = s.atRecorder()
 	wantRefused(t, "an answer from before the power cut", s.types(thief, stale), rekey.ErrConflict)
 	s.wantRecords(s.boxLog(), "answer.refused", 1)
@@ -334,12 +336,12 @@ func TestAgentForFriends(t *testing.T) {
 	_, err = sue.Answer(ctx, of.Number, c.String())
 	wantRefused(t, "an answer without approval", err, rekey.ErrConflict)
 
-	log := filepath.Join(dir, "securitylog")
+	log := filepath.Join(dir, desk.LogDir)
 	for actor, want := range map[string]map[string]int{"sue": {"case.approve": 1, "challenge.answer": 2}, "ann": {"case.approve": 1}} {
 		for event, n := range want {
 			got := 0
 			for _, r := range s.records(log, event) {
-				if r.Actor == actor && r.Result != "ok" {
+				if r.Actor == actor && (r.Result == "refused" || r.Result == "failed") {
 					got++
 				}
 			}

@@ -119,7 +119,7 @@ func (f *loginFlags) fromVault(ctx context.Context, t rekey.Target) (rekey.Secre
 	if !vault.Exists(f.vaultDir()) {
 		return rekey.Secret{}, nil
 	}
-	v, err := f.openVault()
+	r, err := f.runner()
 	if err != nil {
 		return rekey.Secret{}, err
 	}
@@ -127,15 +127,19 @@ func (f *loginFlags) fromVault(ctx context.Context, t rekey.Target) (rekey.Secre
 	if err != nil {
 		return rekey.Secret{}, err
 	}
-	e, ok, err := v.Current(ctx, id.Key(t), f.login)
+	_, key, err := r.Recognise(id, t)
+	if err != nil {
+		return rekey.Secret{}, err
+	}
+	e, ok, err := r.Vault.Current(ctx, key, f.login)
 	if err != nil || !ok {
 		return rekey.Secret{}, err
 	}
-	return v.Reveal(ctx, e.ID)
+	return r.Vault.Reveal(ctx, e.ID)
 }
 
 func (f *loginFlags) backup(ctx context.Context, req job.Request) error {
-	r, err := f.runner(req.Accept)
+	r, err := f.runner()
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func TestByHandKilledRekeyResumes(t *testing.T) {
 			s.checkPromise()
 		})
 	}
-	for _, point := range []string{"changed", "proved rpc2", "proved rtsp", "verified", "kept", "hardened", "confirmed", "recorded"} {
+	for _, point := range []string{"proved", "confirmed", "changed", "proved rpc2", "proved rtsp", "verified", "kept", "hardened", "recorded"} {
 		t.Run("after the hands, "+point, func(t *testing.T) {
 			t.Parallel()
 			s := newEnrolledStage(t)

@@ -24,7 +24,7 @@ func newCheckCommand() *cobra.Command {
 				return err
 			}
 			req.Fix = fix
-			r, err := f.runner(req.Accept)
+			r, err := f.runner()
 			if err != nil {
 				return err
 			}

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/hpke"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -16,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/icholy/digest"
 
 	"rekey"
 	"rekey/internal/dahua"
@@ -32,8 +37,8 @@ import (
 
 // points are all of job.Runner.At, in order.
 var points = []string{
-	"begun", "kept", "proposed", "intended", "changing", "set", "changed",
-	"proved rpc2", "proved cgi", "proved rtsp", "verified", "hardened", "confirmed", "recorded",
+	"begun", "kept", "proposed", "intended", "changing", "set", "proved", "confirmed", "changed",
+	"proved rpc2", "proved cgi", "proved rtsp", "verified", "hardened", "recorded",
 }
 
 const (
@@ -77,7 +82,7 @@ func TestKilledRekeyResumes(t *testing.T) {
 
 func TestKilledTwiceRekeyResumes(t *testing.T) {
 	t.Parallel()
-	for _, two := range [][2]string{{"changing", "changing"}, {"set", "set"}, {"set", "proved cgi"}, {"changed", "confirmed"}, {"intended", "set"}} {
+	for _, two := range [][2]string{{"changing", "changing"}, {"set", "set"}, {"set", "proved cgi"}, {"proved", "confirmed"}, {"intended", "set"}} {
 		t.Run(two[0]+" and "+two[1], func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
@@ -119,6 +124,79 @@ func TestKilledRecorderComesBack(t *testing.T) {
 			s.checkPromise()
 		})
 	}
+}
+
+// The recorder's disk may lose its last writes: it comes back as it was before
+// the change, after it said that it was changed.
+func TestRecorderFallsBackToItsOldState(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"set", "changed", "verified", "hardened", "recorded"} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			state := filepath.Join(s.box, "state.json")
+			before, err := os.ReadFile(state)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.rekey(append(s.reset(), killAt+"="+point)...); !killed(err) {
+				t.Fatalf("reset was not killed at %q: %v", point, err)
+			}
+			s.killRecorder()
+			if err := os.WriteFile(state, before, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s.startRecorder()
+			if err := s.rekey("resume"); err != nil && exitOf(err) != 10 { // it notices; the next one takes the old password
+				t.Fatal(err)
+			}
+			s.must("resume")
+			s.checkPromise()
+		})
+	}
+}
+
+// Another administrator sets the password: the same promise.
+func TestAnotherAdminKilledRekeyResumes(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"begun", "intended", "changing", "set", "proved", "changed", "verified"} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.addAdmin("boss", "Second-and-boss-7")
+			if err := s.rekey(append(s.byBoss(), killAt+"="+point)...); !killed(err) {
+				t.Fatalf("reset was not killed at %q: %v", point, err)
+			}
+			s.must("resume")
+			s.checkPromise()
+		})
+	}
+}
+
+// addAdmin makes a second administrator, as the recorder's own web page would.
+func (s *stage) addAdmin(name, password string) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(password), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	client := http.Client{Transport: &digest.Transport{Username: "admin", Password: s.old.Reveal(), Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+	}}}
+	defer client.CloseIdleConnections()
+	query := url.Values{"action": {"addUser"}, "user.Name": {name}, "user.Password": {password}, "user.Group": {"admin"}, "user.Sharable": {"true"}, "user.Reserved": {"false"}, "user.Memo": {"second"}}
+	res, err := client.Get(s.listen.HTTPS + "/cgi-bin/userManager.cgi?" + query.Encode())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || strings.TrimSpace(string(body)) != "OK" {
+		s.t.Fatalf("add account: status %d, %q, %v", res.StatusCode, body, err)
+	}
+}
+
+// byBoss are the arguments of the way another-admin.
+func (s *stage) byBoss() []string {
+	return []string{"reset", s.target, "--discovery-port", s.discovery, "--login", "boss", "--password-file", filepath.Join(s.dir, "boss"), "--old-password-file", s.passwordFile, "--yes"}
 }
 
 // stage is one recorder, as a process of its own, and one operator's folder.
@@ -320,12 +398,15 @@ func (s *stage) interfaces() []rekey.Interface {
 	for _, x := range []struct {
 		url  string
 		kind rekey.InterfaceKind
-	}{{s.listen.HTTP, rekey.InterfaceRPC2}, {s.listen.HTTP, rekey.InterfaceCGI}, {s.listen.RTSP, rekey.InterfaceRTSP}} {
-		t, err := rekey.ParseTarget("http://" + hostOf(x.url))
+	}{
+		{s.listen.HTTP, rekey.InterfaceRPC2}, {s.listen.HTTP, rekey.InterfaceCGI},
+		{s.listen.HTTPS, rekey.InterfaceRPC2}, {s.listen.HTTPS, rekey.InterfaceCGI}, {s.listen.RTSP, rekey.InterfaceRTSP},
+	} {
+		t, err := rekey.ParseTarget(hostOf(x.url))
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		all = append(all, rekey.Interface{Kind: x.kind, Host: t.Host, Port: t.Port})
+		all = append(all, rekey.Interface{Kind: x.kind, Host: t.Host, Port: t.Port, TLS: strings.HasPrefix(x.url, "https:")})
 	}
 	return all
 }

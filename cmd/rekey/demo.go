@@ -205,7 +205,7 @@ func (d *demo) lookAtWays(ctx context.Context, t rekey.Target) error {
 // reset is the real thing: what 'rekey reset --way temporary-password' runs.
 func (d *demo) reset(ctx context.Context, t rekey.Target) (job.Report, error) {
 	d.open("The job")
-	r, err := d.runner(nil)
+	r, err := d.runner()
 	if err != nil {
 		return job.Report{}, err
 	}
@@ -332,7 +332,7 @@ func (d *demo) tell(at time.Time, who, what string, fields map[string]string) {
 			Who     string            `json:"who"`
 			Message string            `json:"message"`
 			Fields  map[string]string `json:"fields,omitempty"`
-		}{at, d.chapter, who, what, fields}) // a closed pipe ends the process elsewhere
+		}{at, d.chapter, who, what, fields}) // a reader that went away does not stop the rest
 		return
 	}
 	printSaid(d.out, at, who, what)

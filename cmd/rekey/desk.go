@@ -98,7 +98,7 @@ type ownerFlags struct {
 func (o *ownerFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.name, "owner-name", "", "who owns the recorder")
-	f.StringArrayVar(&o.addresses, "owner-address", nil, "mailto:NAME@HOST or tel:NUMBER of the owner, from the registration; may be given again")
+	f.StringArrayVar(&o.addresses, "owner-address", nil, "mailto:NAME@HOST or tel:+NUMBER of the owner, from the registration; may be given again")
 	f.StringVar(&o.since, "owner-since", "", "date of the sale or of the last change of owner, YYYY-MM-DD")
 }
 
@@ -170,7 +170,10 @@ func (v *deskVerb) recorderCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "recorder DEVICE_ID",
 		Short: "show a recorder, or change its owner, or report it stolen",
-		Args:  usageArgs(cobra.ExactArgs(1)),
+		Long: `recorder shows what the registry has of a recorder, after the changes that the flags ask for.
+Whatever changes of the owner or of the addresses is a risk for 30 days: an answer then
+needs documents and a second person, and after a change of addresses a day's wait as well.`,
+		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := recovery.ParseDeviceID(args[0])
 			if err != nil {
@@ -211,67 +214,6 @@ func (v *deskVerb) showRecorder(cmd *cobra.Command, d *desk.Desk, id recovery.De
 	}
 	return v.tell(cmd, "recorder", r, "%s %s, serial %s, owner %q (%s), %d answers issued%s",
 		r.DeviceID, r.Model, r.Serial, r.Owner, strings.Join(r.Addresses, ", "), len(r.Answers), stolen)
-}
-
-func (v *deskVerb) agentCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "agent",
-		Short: "the people at the desk",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(v.agentAddCommand(), v.agentListCommand())
-	return cmd
-}
-
-func (v *deskVerb) agentAddCommand() *cobra.Command {
-	var role, passwordFile string
-	cmd := &cobra.Command{
-		Use:   "add NAME",
-		Short: "add an agent",
-		Args:  usageArgs(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := desk.ParseRole(role)
-			if err != nil {
-				return err
-			}
-			password, err := secretFrom(passwordFile, "Password of "+args[0])
-			if err != nil {
-				return err
-			}
-			return v.with(cmd, func(d *desk.Desk) error {
-				if err := d.AddAgent(cmd.Context(), desk.Operator(), args[0], r, password); err != nil {
-					return err
-				}
-				return v.tell(cmd, "agent", desk.Agent{Name: args[0], Role: r}, "%s is an agent of the desk (%s)", args[0], r)
-			})
-		},
-	}
-	cmd.Flags().StringVar(&role, "role", "agent", "agent, approver, supervisor, auditor or administrator")
-	cmd.Flags().StringVar(&passwordFile, "password-file", "", "file with the password (default: asked at the terminal)")
-	return cmd
-}
-
-func (v *deskVerb) agentListCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "list",
-		Short: "list the agents",
-		Args:  usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return v.with(cmd, func(d *desk.Desk) error {
-				agents, err := d.Agents(cmd.Context(), desk.Operator())
-				if err != nil {
-					return err
-				}
-				for _, a := range agents {
-					if err := v.tell(cmd, "agent", a, "%-20s %s", a.Name, a.Role); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		},
-	}
 }
 
 func (v *deskVerb) verifyCommand() *cobra.Command {

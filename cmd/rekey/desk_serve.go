@@ -30,7 +30,8 @@ func (v *deskVerb) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "serve the desk's pages and API until stopped",
 		Long: `serve answers until SIGTERM or an interrupt. Agents send their passwords to it, so
-beyond loopback it speaks TLS only: give --cert and --key, or put a proxy on the same machine.`,
+beyond loopback it speaks TLS only: give --cert and --key. It slows down failed log-ins by
+the sender's address, so let agents reach it directly and not through a proxy.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))

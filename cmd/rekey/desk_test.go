@@ -168,6 +168,60 @@ func TestDeskFromInitToAnswer(t *testing.T) {
 	}
 }
 
+// TestDeskAgentRights: ann's rights are taken away, given back, and her password
+// is changed, from the command line while the desk serves her.
+func TestDeskAgentRights(t *testing.T) {
+	t.Parallel()
+	dir, password := newDeskFolder(t)
+	url := serveDesk(t, dir)
+	fresh := filepath.Join(t.TempDir(), "password")
+	const freshPassword = "eight loud chairs in a ring"
+	if err := os.WriteFile(fresh, []byte(freshPassword+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	id := recovery.DeviceID{}
+	for _, step := range []struct {
+		args     []string
+		disabled bool
+		password string // with which she can log in afterwards
+	}{
+		{[]string{"disable", "ann"}, true, ""},
+		{[]string{"enable", "ann"}, false, deskPassword},
+		{[]string{"password", "ann", "--password-file", fresh}, false, freshPassword},
+		{[]string{"password", "ann", "--password-file", password}, false, deskPassword},
+	} {
+		before, _ := client.New(url)
+		for _, p := range []string{deskPassword, freshPassword} {
+			if _, err := before.LogIn(t.Context(), "ann", rekey.NewSecret(p)); err == nil {
+				break
+			}
+		}
+		out, err := runDesk(t.Context(), t, append([]string{"agent", "--dir", dir, "--json"}, step.args...)...)
+		var told struct {
+			Type     string    `json:"message_type"`
+			Name     string    `json:"name"`
+			Role     desk.Role `json:"role"`
+			Disabled time.Time `json:"disabled_at"`
+		}
+		if err != nil || json.Unmarshal([]byte(out), &told) != nil || told.Type != "agent" || told.Name != "ann" || told.Role != desk.RoleAgent || told.Disabled.IsZero() == step.disabled {
+			t.Fatalf("agent %v: %v: %s", step.args, err, out)
+		}
+		if _, err := before.Recorder(t.Context(), id); !errors.Is(err, rekey.ErrDenied) {
+			t.Errorf("after agent %v her old session says %v", step.args, err)
+		}
+		list, err := runDesk(t.Context(), t, "agent", "list", "--dir", dir)
+		if err != nil || strings.Contains(list, "disabled") != step.disabled {
+			t.Errorf("agent list: %v: %s", err, list)
+		}
+		now, _ := client.New(url)
+		for _, p := range []string{deskPassword, freshPassword} {
+			if _, err := now.LogIn(t.Context(), "ann", rekey.NewSecret(p)); (err == nil) != (p == step.password) {
+				t.Errorf("after agent %v a log-in says %v", step.args, err)
+			}
+		}
+	}
+}
+
 func deskClient(t *testing.T, url, name string) *client.Client {
 	t.Helper()
 	c, err := client.New(url)
@@ -195,6 +249,9 @@ func TestDeskVerbsRefuse(t *testing.T) {
 		"init twice":        {[]string{"init", "--dir", dir, "--admin-password-file", password}, rekey.ErrConflict},
 		"missing file":      {[]string{"agent", "add", "x", "--dir", dir, "--password-file", filepath.Join(empty, "no")}, rekey.ErrInput},
 		"the same agent":    {[]string{"agent", "add", "ann", "--dir", dir, "--password-file", password}, rekey.ErrConflict},
+		"disable nobody":    {[]string{"agent", "disable", "zoe", "--dir", dir}, rekey.ErrNotFound},
+		"disable no name":   {[]string{"agent", "disable", "--dir", dir}, rekey.ErrInput},
+		"nobody's password": {[]string{"agent", "password", "zoe", "--dir", dir, "--password-file", password}, rekey.ErrNotFound},
 		"an unknown role":   {[]string{"agent", "add", "x", "--role", "king", "--dir", dir, "--password-file", password}, rekey.ErrInput},
 		"no enrolment":      {[]string{"enroll", password, "--dir", dir}, rekey.ErrInput},
 		"no such recorder":  {[]string{"recorder", "V7KX-4YBM-0P97", "--dir", dir}, rekey.ErrNotFound},

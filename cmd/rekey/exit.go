@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,7 @@ var exitCodes = []struct {
 }{
 	{rekey.ErrUnknown, 10},
 	{rekey.ErrWaiting, 11},
+	{context.Canceled, 130},
 	{rekey.ErrLocked, 4},
 	{rekey.ErrBudget, 5},
 	{rekey.ErrDenied, 3},
@@ -33,7 +35,7 @@ var exitCodes = []struct {
 	{rekey.ErrStorage, 16},
 	{rekey.ErrInput, 2},
 	{rekey.ErrUnreachable, 7},
-	{context.Canceled, 130},
+	{syscall.EPIPE, 141},
 }
 
 func exitCode(err error) int {

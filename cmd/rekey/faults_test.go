@@ -6,10 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,24 +38,26 @@ import (
 // brokenLine is one recorder behind a line that breaks, through many resets.
 type brokenLine struct {
 	t        *testing.T
+	dir      string
 	box      *appliance.Running
 	line     *rekeytest.Broken
 	password rekey.Secret // the one that works now
 	state    string       // a new operator each time
 	flags    []string
 	runs     int
+	ended    ended // the last reset
 }
 
 func newBrokenLine(t *testing.T, flags ...string) *brokenLine {
 	t.Helper()
 	cheap := &recorder.Argon{Time: 1, Memory: 64, Threads: 1}
 	b := &brokenLine{t: t, password: rekey.NewSecret("Lost-and-found-7"), flags: flags}
-	dir := filepath.Join(t.TempDir(), "box")
-	_, err := appliance.Make(dir, recorder.Config{AdminPassword: b.password, Argon: cheap}, clips.Spec{Channels: 1, Days: 1, ClipSeconds: 1, Now: time.Now()})
+	b.dir = filepath.Join(t.TempDir(), "box")
+	_, err := appliance.Make(b.dir, recorder.Config{AdminPassword: b.password, Argon: cheap}, clips.Spec{Channels: 1, Days: 1, ClipSeconds: 1, Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.box, err = appliance.Start(t.Context(), dir, appliance.Options{Box: recorder.Options{Argon: cheap}}); err != nil {
+	if b.box, err = appliance.Start(t.Context(), b.dir, appliance.Options{Box: recorder.Options{Argon: cheap}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -96,15 +103,10 @@ func (e ended) report() (r job.Report, ok bool) {
 func (b *brokenLine) reset(at int, fault rekeytest.Fault) (asked []string) {
 	b.t.Helper()
 	what := fmt.Sprintf("%s at request %d", fault, at)
-	b.runs++
-	b.state = filepath.Join(b.t.TempDir(), fmt.Sprint("state", b.runs))
-	file := b.state + ".password"
-	if err := os.WriteFile(file, []byte(b.password.Reveal()), 0o600); err != nil {
-		b.t.Fatal(err)
-	}
+	b.operator()
 	b.line.Break(at, fault)
-	broke := b.rekey(append([]string{"reset", hostOf(b.line.URL), "--password-file", file, "--yes"}, b.flags...)...)
-	asked = b.line.Asked()
+	broke := b.try()
+	b.ended, asked = broke, b.line.Asked()
 	if at > 0 && at <= len(asked) {
 		what += ", " + asked[at-1]
 	}
@@ -115,10 +117,35 @@ func (b *brokenLine) reset(at int, fault rekeytest.Fault) (asked []string) {
 		if resumed = b.rekey("resume"); resumed.code != 0 {
 			b.t.Fatalf("%s: ended with %d: %s\nresume ended with %d: %s", what, broke.code, lastLine(broke.talk), resumed.code, lastLine(resumed.talk))
 		}
-		b.truth(what+", resumed", resumed)
+		if _, ran := resumed.report(); ran { // else nothing was open any more
+			b.truth(what+", resumed", resumed)
+		}
 	}
 	b.promise(what, broke, resumed)
 	return asked
+}
+
+// try is the reset itself.
+func (b *brokenLine) try() ended {
+	return b.rekey(append([]string{"reset", hostOf(b.line.URL), "--password-file", b.state + ".password", "--yes"}, b.flags...)...)
+}
+
+// again runs the last reset again, for the same operator, over a whole line.
+func (b *brokenLine) again() ended {
+	b.t.Helper()
+	end := b.try()
+	b.promise("once more", end, end)
+	return end
+}
+
+// operator begins with an empty state folder and the password in a file.
+func (b *brokenLine) operator() {
+	b.t.Helper()
+	b.runs++
+	b.state = filepath.Join(b.t.TempDir(), fmt.Sprint("state", b.runs))
+	if err := os.WriteFile(b.state+".password", []byte(b.password.Reveal()), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // truth holds a reported outcome to what the recorder thinks.
@@ -151,13 +178,12 @@ func (b *brokenLine) works(password rekey.Secret) bool {
 // a run got so far, on every interface.
 func (b *brokenLine) promise(what string, broke, resumed ended) {
 	b.t.Helper()
-	_, began := broke.report()
 	current, all := b.vaulted()
 	if current.IsZero() {
-		if began {
-			b.t.Fatalf("%s: a run was begun and resumed, and the vault has no current password: %s", what, lastLine(broke.talk))
+		if r, began := broke.report(); began && r.Outcome != rekey.Unchanged {
+			b.t.Fatalf("%s: the outcome was %s, and the vault has no current password: %s", what, r.Outcome, lastLine(broke.talk))
 		}
-		current = b.password // no run was begun: the old one it is
+		current = b.password // nothing was changed: the old one it is
 	}
 	working := 0
 	for _, p := range append(all, b.password) {
@@ -215,24 +241,42 @@ func (b *brokenLine) vaulted() (current rekey.Secret, all []rekey.Secret) {
 // change itself, and the logins before and after it.
 var whereOutcomesAreMade = []string{"global.login", "Security.getEncryptInfo", "Security.modifyPasswordPlain", "/cgi-bin/global.cgi"}
 
-// TestLineBreaksAtEachRequest takes each request of a reset in turn: it is
-// lost, its answer is lost, or one of the other faults befalls it.
+// atEach calls break for each request of a whole reset, but for those in the
+// middle of a row of equal ones.
+func (b *brokenLine) atEach(each func(at int, name string)) {
+	b.t.Helper()
+	whole := b.reset(0, "")
+	for n, name := range whole {
+		if n > 0 && n < len(whole)-1 && whole[n-1] == name && whole[n+1] == name {
+			continue
+		}
+		each(n+1, name)
+	}
+}
+
+// TestLineBreaksAtEachRequest takes each request of a reset in turn. Those that
+// log in or change something are lost, or their answer is, or one of the other
+// faults befalls them; the change itself suffers all, any other request one.
 func TestLineBreaksAtEachRequest(t *testing.T) {
 	t.Parallel()
 	b := newBrokenLine(t, "--no-footage", "--accept-risk", "skip-footage")
 	others := []rekeytest.Fault{rekeytest.Truncate, rekeytest.Twice, rekeytest.WrongType, rekeytest.Garbage, rekeytest.Huge}
-	whole := b.reset(0, "")
-	for n, name := range whole {
-		faults := []rekeytest.Fault{rekeytest.DropBefore, rekeytest.DropAfter, others[n%len(others)]}
-		if slices.Contains(whereOutcomesAreMade, name) {
-			faults = append(faults[:2], others...)
+	b.atEach(func(at int, name string) {
+		faults := []rekeytest.Fault{rekeytest.DropBefore, rekeytest.DropAfter}
+		switch {
+		case name == "Security.modifyPasswordPlain":
+			faults = append(faults, others...)
+		case name == "global.login" || strings.HasPrefix(name, "Security."):
+			faults = append(faults, others[at%len(others)])
+		default:
+			faults = append(faults, others...)[at%7:][:1]
 		}
 		for _, fault := range faults {
-			if asked := b.reset(n+1, fault); len(asked) <= n {
-				t.Errorf("request %d (%s) never came", n+1, name)
+			if asked := b.reset(at, fault); len(asked) < at {
+				t.Errorf("request %d (%s) never came", at, name)
 			}
 		}
-	}
+	})
 }
 
 // TestLineBreaksWhileFootageIsSaved: what was broken off is fetched again, and
@@ -240,26 +284,183 @@ func TestLineBreaksAtEachRequest(t *testing.T) {
 func TestLineBreaksWhileFootageIsSaved(t *testing.T) {
 	t.Parallel()
 	b := newBrokenLine(t)
-	whole := b.reset(0, "")
+	clips := countClips(t, b.dir)
 	faults := []rekeytest.Fault{rekeytest.DropAfter, rekeytest.Truncate, rekeytest.WrongType, rekeytest.DropBefore, rekeytest.Garbage, rekeytest.Huge}
-	for n := slices.Index(whole, "configManager.getConfig"); whole[n] != "Security.getEncryptInfo"; n++ {
-		b.reset(n+1, faults[n%len(faults)])
+	changed := false
+	b.atEach(func(at int, name string) {
+		if changed = changed || name == "Security.getEncryptInfo"; changed || at <= 5 { // the login before, the change after
+			return
+		}
+		b.reset(at, faults[at%len(faults)])
+		if b.ended.code != 0 { // nothing was changed; once more, and what was saved is kept
+			b.again().wants(t, "again", 0)
+		}
 		dir := filepath.Join(b.state, "footage", b.box.Info.DeviceID)
 		if _, err := footage.Verify(t.Context(), dir); err != nil {
-			t.Errorf("request %d (%s): %v", n+1, whole[n], err)
+			t.Errorf("request %d (%s): %v", at, name, err)
 		}
-		if m, err := footage.ReadManifest(dir); err != nil || len(m.Files) != 6 {
-			t.Errorf("request %d (%s): %d recordings: %v", n+1, whole[n], len(m.Files), err)
+		if m, err := footage.ReadManifest(dir); err != nil || len(m.Files) != clips {
+			t.Errorf("request %d (%s): %d recordings of %d: %v", at, name, len(m.Files), clips, err)
+		}
+	})
+}
+
+// TestLineStalls: no answer comes, and nobody says so. rekey waits as long as
+// its limits allow, then says what is known.
+func TestLineStalls(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int{"DevInit.getStatus": 0, "global.login": 7, "Security.modifyPasswordPlain": 10} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBrokenLine(t, "--no-footage", "--accept-risk", "skip-footage")
+			at := slices.Index(b.reset(0, ""), name) + 1
+			if name == "global.login" {
+				at++ // the second step, which carries the password
+			}
+			b.reset(at, rekeytest.Stall)
+			b.ended.wants(t, name, want)
+		})
+	}
+}
+
+// TestLostAnswerWhereThreeTriesLock: at a recorder that locks at three, the old
+// password proved dead and a lost answer leave one try. The old password gets
+// none of it; the new one, proved before, does, and clears the count.
+func TestLostAnswerWhereThreeTriesLock(t *testing.T) {
+	t.Parallel()
+	b := newBrokenLine(t, "--no-footage", "--accept-risk", "skip-footage")
+	if err := b.box.Box.SetTable("admin", "General", map[string]string{"LockLoginTimes": "3"}, recorder.Client{}); err != nil {
+		t.Fatal(err)
+	}
+	b.operator()
+	b.line.Answer("global.login", 10, rekeytest.Says{Status: 502, Body: "bad gateway"}) // the new password, right after the old one
+	end := b.try()
+	end.wants(t, "a lost answer", 12, "could not be tried on rpc2")
+	r, _ := end.report()
+	lost, proved := 0, 0
+	for _, p := range r.Proofs {
+		switch {
+		case p.New == job.NotTried:
+			lost++
+		case p.New == job.Opens:
+			proved++
+		}
+	}
+	if r.Outcome != rekey.Changed || lost != 1 || proved != len(r.Proofs)-1 {
+		t.Errorf("outcome %s, %d doors lost, %d of %d proved", r.Outcome, lost, proved, len(r.Proofs))
+	}
+	b.promise("the last try", end, end)
+}
+
+// TestPeersThatAreNoRecorder: what answers is none, or a bad one. One clear
+// line, the documented code, within the limits of every exchange; and no
+// password leaves.
+func TestPeersThatAreNoRecorder(t *testing.T) {
+	t.Parallel()
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("Lost-and-found-7"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect to another host was followed") }))
+	t.Cleanup(elsewhere.Close)
+	for name, peer := range map[string]struct {
+		code int
+		at   string
+	}{
+		"a plain web server":  {8, serving(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html><title>Welcome</title>It works!") })},
+		"a server of nothing": {8, serving(t, http.NotFound)},
+		"JSON that is none":   {8, serving(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"result":tru`) })},
+		"another maker's digest": {8, serving(t, func(w http.ResponseWriter, _ *http.Request) {
+			unauthorised(w, `Digest realm="IP Camera(C1234)",nonce="x",qop="auth"`)
+		})},
+		"a gigabyte":            {7, serving(t, gigabyte)},
+		"a gigabyte of headers": {7, accepting(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 200<<10))},
+		"a redirect elsewhere": {7, serving(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1), http.StatusFound)
+		})},
+		"a redirect in a circle": {7, serving(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://"+r.Host+"/", http.StatusFound)
+		})},
+		"something that says SSH": {7, accepting(t, "SSH-2.0-OpenSSH_9.9\r\n")},
+		"silence":                 {7, accepting(t, "")},
+		"nobody":                  {7, closed(t)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			state := filepath.Join(t.TempDir(), "state")
+			e := runHere(t.Context(), "reset", peer.at, "--yes", "--password-file", password, "--state", state, "--discovery-port", "9")
+			e.wants(t, "reset", peer.code)
+			if err := oneClearLine(e.talk); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(filepath.Join(state, "tries")); err == nil {
+				t.Error("a login try was booked")
+			}
+		})
+	}
+}
+
+// serving is where a web server with that one answer is.
+func serving(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			t.Error("a password was sent to what is no recorder")
+		}
+		h(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return hostOf(s.URL)
+}
+
+func unauthorised(w http.ResponseWriter, challenge string) {
+	w.Header().Set("WWW-Authenticate", challenge)
+	http.Error(w, "who are you?", http.StatusUnauthorized)
+}
+
+func gigabyte(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", strconv.Itoa(1<<30))
+	piece := bytes.Repeat([]byte("recorder"), 8<<10)
+	for sent := 0; sent < 1<<30; sent += len(piece) {
+		if _, err := w.Write(piece); err != nil {
+			return
 		}
 	}
 }
 
-func TestMeasure(t *testing.T) {
-	b := newBrokenLine(t)
-	for n, a := range b.reset(0, "") {
-		t.Log(n+1, a)
+// accepting is a port that takes every connection, says the same to all and nothing more.
+func accepting(t *testing.T, says string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	dir := filepath.Join(b.state, "footage", b.box.Info.DeviceID)
-	m, err := footage.ReadManifest(dir)
-	t.Log(len(m.Files), err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = io.WriteString(c, says)
+				_, _ = io.Copy(io.Discard, c) // until the other side has enough
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// closed is a port at which nobody listens.
+func closed(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err == nil {
+		err = l.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
 }

@@ -66,7 +66,7 @@ func (o *operator) findWith(ctx context.Context, opt discover.Options) error {
 	err := discover.Find(ctx, opt, func(f discover.Found) {
 		row := found{f.Address.String(), f.Identity, f.More}
 		if o.json {
-			_ = writeJSON(o.out, "found", row) // a closed pipe ends the process elsewhere
+			_ = writeJSON(o.out, "found", row) // a reader that went away does not stop the rest
 		}
 		for i := range rows {
 			if f.More && rows[i].Recorder.Key(rekey.Target{Host: rows[i].Address}) == row.Recorder.Key(rekey.Target{Host: row.Address}) {

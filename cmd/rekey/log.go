@@ -96,7 +96,8 @@ func newLogShowCommand() *cobra.Command {
 		Use:   "show",
 		Short: "print the records as a table; with --json all their fields",
 		Long: `show prints the records in the order of the log. It shows and does not verify;
-that is the work of "rekey log verify".`,
+that is the work of "rekey log verify". Records that a crash left without a
+signature, and that were kept when the log was opened again, are named on stderr.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			from, err := parseSince(since, time.Now())
@@ -160,6 +161,7 @@ func (s *logSource) show(out, talk io.Writer, filter recordFilter) error {
 			fmt.Fprintln(talk, printable(err.Error()))
 			continue
 		}
+		tellKept(talk, r)
 		if !filter.takes(r) {
 			continue
 		}
@@ -171,6 +173,16 @@ func (s *logSource) show(out, talk io.Writer, filter recordFilter) error {
 		return fmt.Errorf("%w: log %s: %d lines cannot be read as records; 'rekey log verify' says more", rekey.ErrVerify, s.name(), damaged)
 	}
 	return nil
+}
+
+// tellKept names the records that stood in the file without a signature after a
+// crash, whatever the filter takes: they are signed now, and look like any other.
+func tellKept(talk io.Writer, r seclog.Record) {
+	first, last := r.Detail["first_kept"], r.Detail["last_kept"]
+	if r.Event == seclog.EventRecovered && first != "" {
+		fmt.Fprintf(talk, "note: records %s to %s were found unsigned after a crash and kept at record %d; until then whoever could write to the file could have put them there\n",
+			printable(first), printable(last), r.Seq)
+	}
 }
 
 // printer writes one record at a time, so that a long log needs no memory.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"rekey"
 	"rekey/seclog"
@@ -102,6 +103,64 @@ func TestLogShow(t *testing.T) {
 	out, talk, err := runLog(t, "show", "--dir", dir)
 	if !errors.Is(err, rekey.ErrVerify) || strings.Contains(talk, "\x1b") || !strings.Contains(talk, "line 2") || strings.Count(out, "\n") != 4 {
 		t.Errorf("a damaged line: %v, %q, %q", err, out, talk)
+	}
+}
+
+// What somebody else wrote into the log moves no auditor's cursor, nor turns
+// their text around: in JSON no more than in the table.
+func TestLogJSONIsHarmlessInATerminal(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "log")
+	const nasty = "a\u009b2Jb\u202ec\x7fd\U000e0001e"
+	l, err := seclog.Create(t.Context(), dir, "rekey.example/log", seclog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.Append(t.Context(), seclog.Record{Event: "e", Actor: nasty, Detail: map[string]string{nasty: nasty}})
+	if err := errors.Join(err, l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"show"}, {"show", "--json"}, {"prove", "--record", "1"}, {"prove", "--record", "1", "--json"}} {
+		out := ok(t, append(args, "--dir", dir)...)
+		if i := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+			t.Errorf("log %v prints %q", args, out)
+		}
+	}
+	var r seclog.Record
+	_, line, _ := strings.Cut(ok(t, "show", "--json", "--dir", dir), "\n")
+	if err := json.Unmarshal([]byte(line), &r); err != nil || r.Actor != nasty || r.Detail[nasty] != nasty {
+		t.Errorf("%q reads back as %+v: %v", line, r, err)
+	}
+}
+
+// A whole line that stood in the file without a signature is kept after a crash.
+// The reader is told which, even if they asked for something else.
+func TestLogShowTellsWhatWasKept(t *testing.T) {
+	t.Parallel()
+	dir := operatorsLog(t)
+	f, err := os.OpenFile(filepath.Join(dir, "records.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(`{"seq":4,"time":"2026-03-01T12:00:00.000000Z","actor":"operator ada","event":"code.reveal"}` + "\n")
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	l, err := seclog.Open(t.Context(), dir, seclog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"show"}, {"show", "--json"}, {"show", "--event", "code.reveal"}} {
+		_, talk, err := runLog(t, append(args, "--dir", dir)...)
+		if err != nil || !strings.Contains(talk, "records 4 to 4 were found unsigned") || !strings.Contains(talk, "record 5") {
+			t.Errorf("log %v: %v, %q", args, err, talk)
+		}
+	}
+	if _, talk, err := runLog(t, "show", "--dir", operatorsLog(t)); err != nil || talk != "" {
+		t.Errorf("a log without a crash: %v, %q", err, talk)
 	}
 }
 

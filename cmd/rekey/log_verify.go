@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -187,12 +188,18 @@ func (s *logSource) prove(out io.Writer, record int64) error {
 	if err != nil {
 		return logError(s.dir, err)
 	}
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	if !s.json {
-		e.SetIndent("", "  ")
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
 	}
-	return e.Encode(p)
+	var b bytes.Buffer
+	if text = seclog.EscapeUnprintable(text); s.json {
+		b.Write(text)
+	} else if err := json.Indent(&b, text, "", "  "); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, &b)
+	return err
 }
 
 func (s *logSource) checkProof(cmd *cobra.Command, k logKey, name string) error {

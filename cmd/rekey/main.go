@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -23,8 +24,10 @@ func main() { os.Exit(run(nil)) }
 func run(at func(point string)) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop)   // a second Ctrl-C ends it at once
+	signal.Ignore(syscall.SIGPIPE) // a reader that went away does not stop a run midway
 	err := newRootCommand(at).ExecuteContext(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, syscall.EPIPE) {
 		fmt.Fprintln(os.Stderr, "rekey:", oneLine(err))
 	}
 	return exitCode(err)

@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 				ts.Setenv(args[2], value)
 			},
 		},
-		RequireExplicitExec: true, ContinueOnError: os.Getenv("COE") != "",
+		RequireExplicitExec: true,
 	})
 }
 

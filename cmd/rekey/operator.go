@@ -55,7 +55,10 @@ func (o *operator) vaultFlags(f *pflag.FlagSet) {
 
 // on binds the operator to a command's streams.
 func (o *operator) on(cmd *cobra.Command) *operator {
-	o.out, o.talk = cmd.OutOrStdout(), cmd.ErrOrStderr()
+	o.out, o.talk = cmd.OutOrStdout(), plain{cmd.ErrOrStderr()}
+	if !o.json {
+		o.out = plain{o.out}
+	}
 	return o
 }
 
@@ -144,13 +147,13 @@ func (l operatorLog) open(ctx context.Context) (*seclog.Log, error) {
 func (o *operator) securityLog() operatorLog { return operatorLog{filepath.Join(o.state, "log")} }
 
 // runner is the main job, wired.
-func (o *operator) runner(accept []rekey.Risk) (*job.Runner, error) {
+func (o *operator) runner() (*job.Runner, error) {
 	v, err := o.openVault()
 	if err != nil {
 		return nil, err
 	}
 	return &job.Runner{
-		Dir: o.state, Drivers: o.drivers(accept), Identify: o.identify, Vault: v, Log: o.securityLog(),
+		Dir: o.state, Drivers: o.drivers, Identify: o.identify, Vault: v, Log: o.securityLog(),
 		Events: o.event, Now: time.Now,
 		Agree: func(context.Context, rekey.Plan) error { return nil },
 		Hands: nobody{},
@@ -174,7 +177,8 @@ func (o *operator) emit(kind string, v any, person func(io.Writer)) error {
 	return writeJSON(o.out, kind, v)
 }
 
-// writeJSON writes one JSON line: {"message_type": kind, "version": 1, …v}.
+// writeJSON writes one JSON line: {"message_type": kind, "version": 1, …v}. What
+// a terminal could act upon is escaped, as in a record of the security log.
 func writeJSON(w io.Writer, kind string, v any) error {
 	head, err := json.Marshal(struct {
 		Type    string `json:"message_type"`
@@ -194,7 +198,7 @@ func writeJSON(w io.Writer, kind string, v any) error {
 	if string(body) != "{}" {
 		line = strings.TrimSuffix(line, "}") + "," + string(body[1:])
 	}
-	_, err = io.WriteString(w, line+"\n")
+	_, err = w.Write(append(seclog.EscapeUnprintable([]byte(line)), '\n'))
 	return err
 }
 
@@ -202,7 +206,7 @@ func writeJSON(w io.Writer, kind string, v any) error {
 // reads them as talk.
 func (o *operator) event(e rekey.Event) {
 	if o.json {
-		_ = writeJSON(o.out, "event", e) // a closed pipe ends the process elsewhere
+		_ = writeJSON(o.out, "event", e) // a reader that went away does not stop the run
 		return
 	}
 	if e.State == rekey.EventProgress && e.Step == rekey.StepKeep {

@@ -185,7 +185,7 @@ func (f *resetFlags) planOnly(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
-	r, err := f.runner(req.Accept)
+	r, err := f.runner()
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (f *resetFlags) reset(ctx context.Context, host string) error {
 	if err := f.canAgree(); err != nil {
 		return err
 	}
-	r, err := f.runner(req.Accept)
+	r, err := f.runner()
 	if err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func (f *resetFlags) agree(_ context.Context, p rekey.Plan) error {
 		return err
 	}
 	defer t.Close()
-	printPlan(t.file, p)
+	printPlan(plain{t.file}, p)
 	ok, err := t.confirm("Go on?")
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: the plan was not agreed; nothing was changed", rekey.ErrRisk)

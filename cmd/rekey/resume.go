@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,7 +60,7 @@ type alreadyDone struct{}
 func (alreadyDone) Change(context.Context, rekey.Plan, rekey.Secret) error { return nil }
 
 func (o *operator) resume(ctx context.Context, runs []string, done bool, accept []rekey.Risk) error {
-	r, err := o.runner(accept)
+	r, err := o.runner()
 	if err != nil {
 		return err
 	}
@@ -71,6 +72,9 @@ func (o *operator) resume(ctx context.Context, runs []string, done bool, accept 
 		if runs, err = r.OpenRuns(); err != nil {
 			return err
 		}
+	}
+	if done && len(runs) > 1 {
+		return fmt.Errorf("%w: %d runs are open; --done speaks for one: name it (%s)", rekey.ErrInput, len(runs), strings.Join(runs, ", "))
 	}
 	if len(runs) == 0 {
 		return o.emit("resume", struct {
@@ -86,7 +90,7 @@ func (o *operator) resume(ctx context.Context, runs []string, done bool, accept 
 }
 
 func (o *operator) abandon(ctx context.Context, run string) error {
-	r, err := o.runner(nil)
+	r, err := o.runner()
 	if err != nil {
 		return err
 	}

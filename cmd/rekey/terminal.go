@@ -2,11 +2,15 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"unicode"
 
 	"golang.org/x/term"
 
@@ -19,6 +23,23 @@ import (
 // must come by a flag.
 
 var errNoTerminal = errors.New("there is no terminal to ask at")
+
+// plain lets nothing through that a terminal would act on, whatever a
+// recorder called itself.
+type plain struct{ io.Writer }
+
+func (w plain) Write(p []byte) (int, error) {
+	clean := bytes.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, p)
+	if _, err := w.Writer.Write(clean); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
 
 // terminal is the controlling terminal of the process.
 type terminal struct {
@@ -39,11 +60,43 @@ func (t *terminal) Close() error { return t.file.Close() }
 
 func (t *terminal) printf(format string, args ...any) { fmt.Fprintf(t.file, format, args...) }
 
+// interruptible lets Ctrl-C end a question, with the terminal as it was.
+func interruptible[T any](t *terminal, read func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	interrupt := make(chan os.Signal, 1)
+	signal.Notify(interrupt, os.Interrupt)
+	defer signal.Stop(interrupt)
+	fd := int(t.file.Fd())
+	before, _ := term.GetState(fd) // nil where there is nothing to restore
+	done := make(chan answer, 1)
+	go func() {
+		value, err := read()
+		done <- answer{value, err}
+	}()
+	select {
+	case a := <-done:
+		return a.value, a.err
+	case <-interrupt:
+		if before != nil {
+			_ = term.Restore(fd, before)
+		}
+		t.printf("\n")
+		var none T
+		return none, context.Canceled
+	}
+}
+
 // ask reads one line.
 func (t *terminal) ask(question string) (string, error) {
 	t.printf("%s ", question)
-	line, err := t.in.ReadString('\n')
-	if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
+	line, err := interruptible(t, func() (string, error) { return t.in.ReadString('\n') })
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "", err
+	case err != nil && (line == "" || !errors.Is(err, io.EOF)):
 		return "", fmt.Errorf("%w: no answer at the terminal", rekey.ErrInput)
 	}
 	return strings.TrimSpace(line), nil
@@ -58,7 +111,10 @@ func (t *terminal) confirm(question string) (bool, error) {
 // secret reads without echo.
 func (t *terminal) secret(prompt string) (rekey.Secret, error) {
 	t.printf("%s: ", prompt)
-	raw, err := term.ReadPassword(int(t.file.Fd()))
+	raw, err := interruptible(t, func() ([]byte, error) { return term.ReadPassword(int(t.file.Fd())) })
+	if errors.Is(err, context.Canceled) {
+		return rekey.Secret{}, err
+	}
 	t.printf("\n")
 	if err != nil {
 		return rekey.Secret{}, fmt.Errorf("%w: no password was typed", rekey.ErrInput)

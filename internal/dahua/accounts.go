@@ -2,11 +2,14 @@ package dahua
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"rekey"
+	"rekey/internal/transport"
 )
 
 // Accounts lists the recorder's users.
@@ -17,7 +20,7 @@ func (s *session) Accounts(ctx context.Context) ([]rekey.Account, error) {
 	}
 	accounts := make([]rekey.Account, 0, len(rows))
 	for _, u := range rows {
-		a := rekey.Account{Name: u["Name"], Group: u["Group"], Memo: u["Memo"], Reserved: u["Reserved"] == "true"}
+		a := rekey.Account{Name: transport.Printable(u["Name"]), Group: transport.Printable(u["Group"]), Memo: transport.Printable(u["Memo"]), Reserved: u["Reserved"] == "true"}
 		if t, err := parseStamp(u["PasswordModifiedTime"]); err == nil && t.Year() > 1990 {
 			a.Changed = t
 		}
@@ -34,12 +37,12 @@ func (s *session) ActiveUsers(ctx context.Context) ([]rekey.ActiveUser, error) {
 	}
 	users := make([]rekey.ActiveUser, 0, len(rows))
 	for _, u := range rows {
-		users = append(users, rekey.ActiveUser{Account: u["Name"], Address: u["ClientAddress"], Client: u["ClientType"]})
+		users = append(users, rekey.ActiveUser{Account: transport.Printable(u["Name"]), Address: transport.Printable(u["ClientAddress"]), Client: transport.Printable(u["ClientType"])})
 	}
 	return users, nil
 }
 
-// users reads a list of userManager; each row by its keys, nested ones flattened.
+// users reads a list of userManager; each row by its keys, nested ones left out.
 func (s *session) users(ctx context.Context, method string) ([]map[string]string, error) {
 	var rows []map[string]string
 	err := s.either(ctx,
@@ -51,9 +54,7 @@ func (s *session) users(ctx context.Context, method string) ([]map[string]string
 				return err
 			}
 			for _, u := range told.Users {
-				row := map[string]string{}
-				flatten(u, "", row)
-				rows = append(rows, row)
+				rows = append(rows, plainFields(u))
 			}
 			return s.named(method, rows)
 		},
@@ -66,6 +67,17 @@ func (s *session) users(ctx context.Context, method string) ([]map[string]string
 			return s.named(method, rows)
 		})
 	return rows, err
+}
+
+func plainFields(u map[string]any) map[string]string {
+	row := map[string]string{}
+	for key, value := range u {
+		switch value.(type) {
+		case string, bool, json.Number:
+			row[key] = fmt.Sprint(value)
+		}
+	}
+	return row
 }
 
 // named refuses a list that names nobody: the one who asks is always in it.

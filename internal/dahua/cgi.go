@@ -50,24 +50,27 @@ func (c *cgi) prove(ctx context.Context) error {
 		return fmt.Errorf("%w: %s answers without a password, so none can be checked there", rekey.ErrVerify, c.host())
 	}
 	if !res.Signed {
-		return c.unsigned(res)
+		return c.unsigned(res, heard(string(res.Body)))
 	}
 	// A right that is missing is told to those only whose password was right.
-	if res.Status == http.StatusOK || strings.Contains(string(res.Body), "Authority") {
+	if body := string(res.Body); res.Status == http.StatusOK || strings.Contains(body, "Authority") || strings.Contains(body, "Authorization") {
 		return nil
 	}
 	return cgiRefusal(c.host(), "getCurrentTime", res.Status, res.Body)
 }
 
-// unsigned is an answer before any password was sent.
-func (c *cgi) unsigned(res transport.Response) error {
+// unsigned is an answer before any password was sent. A lock is told to the
+// budget, so that nobody tries against it.
+func (c *cgi) unsigned(res transport.Response, said string) error {
 	switch res.Status {
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%w: %s refuses every request without asking for a login, as recorders do before their first set-up", rekey.ErrConflict, c.host())
+		return &refusedError{kind: rekey.ErrConflict, host: c.host(), what: "every request", said: "it asks for no login, as recorders do before their first set-up"}
 	case http.StatusForbidden:
-		return lockState(c.login.Account, res.Body)
+		if e := lockState(c.login.Account, res.Body, said); errors.Is(e, rekey.ErrLocked) && !strings.Contains(said, "Authori") {
+			return settle(c.tries, c.login.Account, e)
+		}
 	}
-	return cgiRefusal(c.host(), "the CGI", res.Status, res.Body)
+	return refusalSaying(c.host(), "the CGI", res.Status, said)
 }
 
 func (c *cgi) host() string { return c.http.At().Address() }
@@ -84,8 +87,14 @@ func (c *cgi) request(ctx context.Context, module, query string) (transport.Resp
 	return res, c.judge(res.Status, res.Signed, res.Body)
 }
 
-// judge reads whether the login was refused. After a refusal nothing is sent any more.
+// judge reads whether the login was refused.
 func (c *cgi) judge(status int, signed bool, body []byte) error {
+	return c.verdict(status, signed, body, heard(string(body)))
+}
+
+// verdict is judge with the words that may be repeated of the answer. After a
+// refusal nothing is sent any more.
+func (c *cgi) verdict(status int, signed bool, body []byte, said string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !signed {
@@ -94,9 +103,9 @@ func (c *cgi) judge(status int, signed bool, body []byte) error {
 	var refusal *rekey.LoginError
 	switch {
 	case status == http.StatusUnauthorized:
-		refusal = &rekey.LoginError{Kind: rekey.ErrDenied, Interface: rekey.InterfaceCGI, Account: c.login.Account, TriesLeft: -1, Said: clean(string(body))}
+		refusal = &rekey.LoginError{Kind: rekey.ErrDenied, Interface: rekey.InterfaceCGI, Account: c.login.Account, TriesLeft: -1, Said: said}
 	case status == http.StatusForbidden && !strings.Contains(string(body), "Authority"):
-		refusal = lockState(c.login.Account, body)
+		refusal = lockState(c.login.Account, body, said)
 	}
 	booked := c.booked
 	c.booked = false
@@ -105,7 +114,7 @@ func (c *cgi) judge(status int, signed bool, body []byte) error {
 		if !booked {
 			// It worked before and was changed since by somebody: the recorder has
 			// counted this, so the budget must.
-			if err := c.tries.Spend(c.login.Account); err != nil {
+			if err := counted(c.tries, c.login.Account); err != nil {
 				return errors.Join(refusal, err)
 			}
 			booked = true
@@ -157,12 +166,49 @@ func (c *cgi) body(ctx context.Context, module string, pairs ...string) ([]byte,
 		return nil, err
 	}
 	if !res.Signed && res.Status != http.StatusOK {
-		return nil, c.unsigned(res)
+		return nil, c.unsigned(res, heard(string(res.Body)))
 	}
 	if res.Status != http.StatusOK || strings.HasPrefix(string(res.Body), "Error") {
 		return nil, cgiRefusal(c.host(), action(pairs), res.Status, res.Body)
 	}
 	return res.Body, nil
+}
+
+// change sends a request that carries passwords, once. Its errors hold nothing
+// of the answer but known words; one that is not sure leaves the change in doubt.
+func (c *cgi) change(ctx context.Context, pairs ...string) error {
+	what := action(pairs)
+	if err := c.stopped(); err != nil {
+		return unsent(err)
+	}
+	res, err := c.http.Do(ctx, transport.Request{Path: "/cgi-bin/userManager.cgi", Query: transport.Query(pairs...), Digest: c.digest, Once: true})
+	if err != nil {
+		return lost(c.host(), what, err)
+	}
+	said := phrase(res.Body)
+	if err := c.verdict(res.Status, res.Signed, res.Body, said); err != nil {
+		return err
+	}
+	text := strings.TrimSpace(string(res.Body))
+	first, _, _ := strings.Cut(text, "\n")
+	switch res.Status {
+	case http.StatusOK:
+		switch {
+		case text == "OK":
+			return nil
+		case strings.TrimSpace(first) == "Error": // declined, although the status says otherwise
+			return refusalSaying(c.host(), what, res.Status, said)
+		}
+		return &oddAnswer{host: c.host(), what: what, why: "neither OK nor an error"}
+	case http.StatusUnauthorized, http.StatusForbidden:
+		if !res.Signed {
+			return c.unsigned(res, said)
+		}
+		return refusalSaying(c.host(), what, res.Status, said)
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return refusalSaying(c.host(), what, res.Status, said)
+	}
+	return &oddAnswer{host: c.host(), what: what, why: fmt.Sprintf("HTTP status %d", res.Status)}
 }
 
 // action names a request in errors without its values, which may be passwords.

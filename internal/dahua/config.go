@@ -52,7 +52,9 @@ func (t *table) byRPC(ctx context.Context, r *rpc) error {
 		return &refusedError{kind: rekey.ErrUnsupported, host: r.http.At().Address(), what: "configManager.getConfig", said: "no such table"}
 	}
 	t.tree, t.flat = told.Table, map[string]string{}
-	flatten(told.Table, "", t.flat)
+	if err := flatten(told.Table, "", t.flat); err != nil {
+		return &oddAnswer{host: r.http.At().Address(), what: "configManager.getConfig", why: err.Error()}
+	}
 	return nil
 }
 
@@ -107,22 +109,41 @@ func changed(err error, what string) error {
 	return err
 }
 
+// Limits of a block of settings, far above what any recorder was seen to have.
+const (
+	longestPath = 1 << 10
+	mostValues  = 1 << 15
+)
+
 // flatten writes a JSON tree as CGI does: "a.b[0].c".
-func flatten(node any, path string, into map[string]string) {
+func flatten(node any, path string, into map[string]string) error {
+	if len(path) > longestPath {
+		return fmt.Errorf("a name in it is longer than %d bytes", longestPath)
+	}
 	switch n := node.(type) {
 	case map[string]any:
 		for key, v := range n {
-			flatten(v, member(path, key), into)
+			if err := flatten(v, member(path, key), into); err != nil {
+				return err
+			}
 		}
+		return nil
 	case []any:
 		for i, v := range n {
-			flatten(v, element(path, i), into)
+			if err := flatten(v, element(path, i), into); err != nil {
+				return err
+			}
 		}
-	case nil:
-		into[path] = ""
-	default:
-		into[path] = fmt.Sprint(n)
+		return nil
 	}
+	if len(into) == mostValues {
+		return fmt.Errorf("more than %d values are in it", mostValues)
+	}
+	into[path] = ""
+	if node != nil {
+		into[path] = fmt.Sprint(node)
+	}
+	return nil
 }
 
 // edit returns the tree with the changed values in the types they had.

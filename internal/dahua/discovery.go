@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"rekey"
+	"rekey/internal/transport"
 )
 
 // Prober asks by DHIP (UDP 37810). The zero value is ready.
@@ -83,9 +84,9 @@ type fields map[string]any
 func (f fields) text(name string) string {
 	switch v := f[name].(type) {
 	case string:
-		return printable(v)
+		return transport.Printable(v)
 	case json.Number:
-		return v.String()
+		return transport.Printable(v.String())
 	}
 	return ""
 }
@@ -101,7 +102,7 @@ func (f fields) identity(mac string, from netip.AddrPort) rekey.Identity {
 	id := rekey.Identity{
 		Family: family, Vendor: f.text("Vendor"), Class: f.text("DeviceClass"), Name: f.text("MachineName"),
 		Model: f.text("DeviceType"), Serial: f.text("SerialNo"), DeviceID: f.text("DeviceID"),
-		MAC: strings.ToLower(printable(mac)), Firmware: f.text("Version"), Init: rekey.InitUnknown,
+		MAC: strings.ToLower(transport.Printable(mac)), Firmware: f.text("Version"), Init: rekey.InitUnknown,
 	}
 	if numeric.MatchString(id.Model) {
 		id.Model = "" // recorders put a type number there

@@ -85,7 +85,7 @@ func (d *Driver) fingerprint(ctx context.Context, at rekey.Interface) (rekey.Ide
 // there, of which nothing can be learnt.
 var (
 	serialRealm = regexp.MustCompile(`^Login to ([0-9A-Za-z_-]{4,31})$`)
-	familyRealm = regexp.MustCompile(`^(Login to \S+|Device_CGI)$`)
+	familyRealm = regexp.MustCompile(`^(Login to [!-~]{1,120}|Device_CGI)$`)
 	basicRealm  = regexp.MustCompile(`(?i)^basic realm="([^"]*)"`)
 )
 
@@ -99,7 +99,7 @@ func readCGI(id *rekey.Identity, res transport.Response) bool {
 		}
 		id.Family = family
 		id.Learnt = append(id.Learnt, rekey.Fact{What: "family", From: "CGI without login"})
-		if model := printable(l["type"]); !numeric.MatchString(model) {
+		if model := transport.Printable(l["type"]); !numeric.MatchString(model) {
 			id.Model = model
 			id.Learnt = append(id.Learnt, rekey.Fact{What: "model", From: "CGI without login"})
 		}
@@ -129,6 +129,9 @@ func readRealm(id *rekey.Identity, res transport.Response) bool {
 	}
 	id.Family = family
 	id.Learnt = append(id.Learnt, rekey.Fact{What: "family", From: from})
+	if strings.HasPrefix(realm, "Login to ") { // the other one is the same on every recorder
+		id.Realm = realm
+	}
 	if m := serialRealm.FindStringSubmatch(realm); m != nil {
 		id.Serial = m[1]
 		id.Learnt = append(id.Learnt, rekey.Fact{What: "serial", From: from})

@@ -50,6 +50,10 @@ func (d *Driver) loginRPC(ctx context.Context, at rekey.Interface, l rekey.Login
 		}
 	}()
 	c, err := r.challenge(ctx, l.Account)
+	var early *rekey.LoginError
+	if errors.As(err, &early) {
+		return nil, settle(tries, l.Account, early)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -71,11 +75,15 @@ func (r *rpc) challenge(ctx context.Context, account string) (challenge, error) 
 	var c challenge
 	const what = "the first step of the login"
 	params := map[string]any{"userName": account, "password": "", "clientType": "Web3.0", "loginType": "Direct"}
-	answer, _, err := r.ask(ctx, question{path: pathLogin, method: "global.login", params: params})
+	host := r.http.At().Address()
+	answer, res, err := r.ask(ctx, question{path: pathLogin, method: "global.login", params: params})
+	var refused *refusedError
+	if errors.As(err, &refused) { // HTTP 401 or 403 in place of an RPC answer
+		return c, refusedEarly(host, what, account, res)
+	}
 	if err != nil {
 		return c, err
 	}
-	host := r.http.At().Address()
 	if answer.ok() {
 		return c, fmt.Errorf("%w: %s lets account %q in without a password; no password can be checked there", rekey.ErrVerify, host, account)
 	}
@@ -84,7 +92,7 @@ func (r *rpc) challenge(ctx context.Context, account string) (challenge, error) 
 		if e := answer.loginRefusal(account); e != nil {
 			return c, e
 		}
-		return c, answer.refusal(host, what)
+		return c, answer.noLogin(host, what)
 	}
 	switch {
 	case err != nil:
@@ -98,6 +106,19 @@ func (r *rpc) challenge(ctx context.Context, account string) (challenge, error) 
 	return c, nil
 }
 
+// refusedEarly reads an HTTP refusal before the password was sent: a lock, or
+// something that has nothing to do with the account.
+func refusedEarly(host, what, account string, res transport.Response) error {
+	said := heard(string(res.Body))
+	if res.Status == http.StatusForbidden {
+		if e := lockState(account, res.Body, said); errors.Is(e, rekey.ErrLocked) {
+			e.Interface = rekey.InterfaceRPC2
+			return e
+		}
+	}
+	return &refusedError{kind: rekey.ErrUnreachable, host: host, what: what, said: said}
+}
+
 // answer is the second step. A *LoginError is a refusal by the recorder; any
 // other error means that it is not known how the try ended.
 func (r *rpc) answer(ctx context.Context, c challenge, l rekey.Login) (*rekey.LoginError, error) {
@@ -109,9 +130,9 @@ func (r *rpc) answer(ctx context.Context, c challenge, l rekey.Login) (*rekey.Lo
 	answer, res, err := r.ask(ctx, question{path: pathLogin, method: "global.login", params: params, once: true})
 	var refused *refusedError
 	if errors.As(err, &refused) { // HTTP 401 or 403 in place of an RPC answer
-		e := &rekey.LoginError{Kind: rekey.ErrDenied, TriesLeft: -1, Said: refused.said}
+		e := &rekey.LoginError{Kind: rekey.ErrDenied, TriesLeft: -1, Said: heard(string(res.Body))}
 		if res.Status == http.StatusForbidden {
-			e = lockState(l.Account, res.Body)
+			e = lockState(l.Account, res.Body, e.Said)
 		}
 		e.Interface, e.Account = rekey.InterfaceRPC2, l.Account
 		return e, nil
@@ -123,7 +144,7 @@ func (r *rpc) answer(ctx context.Context, c challenge, l rekey.Login) (*rekey.Lo
 		if e := answer.loginRefusal(l.Account); e != nil {
 			return e, nil
 		}
-		return nil, answer.refusal(r.http.At().Address(), what)
+		return nil, answer.noLogin(r.http.At().Address(), what)
 	}
 	if answer.Session == nil {
 		return nil, &oddAnswer{host: r.http.At().Address(), what: what, why: "it accepted the login without a session"}

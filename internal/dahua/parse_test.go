@@ -193,7 +193,7 @@ func FuzzLockState(f *testing.F) {
 	f.Add([]byte(`{"ErrorCode":268632081,"Result":false,"RmLock":1800,"RmLogin":0}`))
 	f.Add([]byte(`{"RmLock":"x"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		e := lockState("admin", in)
+		e := lockState("admin", in, "")
 		if !errors.Is(e, rekey.ErrLocked) && !errors.Is(e, rekey.ErrDenied) {
 			t.Errorf("%+v", e)
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"rekey"
 )
@@ -16,26 +17,21 @@ func (s *session) SetPassword(ctx context.Context, old, new rekey.Secret) error 
 	if err := settable(old, new); err != nil {
 		return err
 	}
-	account, book := s.claim(old)
-	if book {
-		if err := s.tries.Spend(account); err != nil {
-			return err
-		}
-	}
-	err := s.setPassword(ctx, account, old, new)
-	if err != nil && afterSend(err) {
-		return s.unknown(account, err)
-	}
-	var refusal *rekey.LoginError
-	if book && (err == nil || errors.As(err, &refusal)) {
-		if settled := settle(s.tries, account, refusal); err == nil {
-			err = settled
-		}
-	}
+	c := s.claim(old, new)
+	err := s.setPassword(ctx, c)
 	if err == nil {
 		s.changedTo(new)
+		err = c.done()
 	}
-	return err
+	return s.outcome(c.account, err)
+}
+
+// outcome lets an error be that leaves no doubt; any other makes the outcome unknown.
+func (s *session) outcome(account string, err error) error {
+	if err == nil || sure(err) || errors.Is(err, rekey.ErrUnknown) {
+		return err
+	}
+	return s.unknown(account, err)
 }
 
 // settable refuses what no recorder would take, before anything is sent.
@@ -49,54 +45,67 @@ func settable(old, new rekey.Secret) error {
 	return nil
 }
 
-// claim tells whether the old password must be booked as a try: one that this
-// session was opened with has been proved already.
-func (s *session) claim(old rekey.Secret) (account string, book bool) {
+// claim is a change whose old password must be booked as a try, unless this
+// session was opened with it.
+func (s *session) claim(old, new rekey.Secret) *change {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.login.Account, !s.login.Password.Equal(old)
+	return &change{account: s.login.Account, old: old, new: new, tries: s.tries, unproved: !s.login.Password.Equal(old)}
 }
 
-func (s *session) setPassword(ctx context.Context, account string, old, new rekey.Secret) error {
+func (s *session) setPassword(ctx context.Context, c *change) error {
 	if s.rpc != nil {
-		err := s.byEnvelope(ctx, account, old, new)
+		err := s.byEnvelope(ctx, c)
 		if !lacks(err) {
 			return err
 		}
 	}
-	c, err := s.safely(ctx)
-	if err != nil {
-		return err
+	web, err := s.safely(ctx)
+	if err == nil {
+		err = c.spend()
 	}
-	return c.put(ctx, "userManager.cgi", "action", "modifyPassword", "name", account, "pwd", new.Reveal(), "pwdOld", old.Reveal())
+	if err != nil {
+		return unsent(err)
+	}
+	return web.change(ctx, "action", "modifyPassword", "name", c.account, "pwd", c.new.Reveal(), "pwdOld", c.old.Reveal())
 }
 
-func (s *session) byEnvelope(ctx context.Context, account string, old, new rekey.Secret) error {
+func (s *session) byEnvelope(ctx context.Context, c *change) error {
 	info, err := s.rpc.encryptInfo(ctx)
-	if err != nil {
-		return beforeChange(err)
-	}
-	sealed, err := info.seal(map[string]string{"name": account, "pwd": new.Reveal(), "pwdOld": old.Reveal()}, rand.Reader)
-	if err != nil {
+	if lacks(err) {
 		return err
+	}
+	if err != nil {
+		return unsent(err)
+	}
+	sealed, err := info.seal(map[string]string{"name": c.account, "pwd": c.new.Reveal(), "pwdOld": c.old.Reveal()}, rand.Reader)
+	if err == nil {
+		err = c.spend()
+	}
+	if err != nil {
+		return unsent(err)
 	}
 	const method = "Security.modifyPasswordPlain"
-	answer, _, err := s.rpc.ask(ctx, question{path: pathRPC, method: method, params: sealed, once: true})
-	if err != nil || answer.ok() {
-		return err
+	host := s.at.Address()
+	answer, res, err := s.rpc.ask(ctx, question{path: pathRPC, method: method, params: sealed, once: true})
+	var odd *oddAnswer
+	switch {
+	case err != nil && res.Status == 0:
+		return lost(host, method, err)
+	case errors.As(err, &odd):
+		return odd
+	case res.Status != http.StatusOK:
+		return &oddAnswer{host: host, what: method, why: fmt.Sprintf("HTTP status %d", res.Status)}
+	case answer.ok():
+		return nil
+	case !refusesChange(answer.Code):
+		return &oddAnswer{host: host, what: method, why: fmt.Sprintf("error code %d", answer.Code)}
 	}
-	if answer.Code == codeUserOrPassword || answer.Code == codePassword || answer.Code == codeLocked {
-		return answer.loginRefusal(account)
+	if e := answer.loginRefusal(c.account); e != nil {
+		e.Said = fmt.Sprintf("code %d", answer.Code)
+		return c.refused(e)
 	}
-	return answer.refusal(s.at.Address(), method)
-}
-
-// beforeChange marks an error of a request that changes nothing, whatever became of it.
-func beforeChange(err error) error {
-	if err == nil || lacks(err) || !afterSend(err) {
-		return err
-	}
-	return &refusedError{kind: rekey.ErrUnreachable, said: clean(err.Error()), what: "the preparation; nothing was changed"}
+	return &refusedError{kind: kindOf(answer.Code), host: host, what: method, code: answer.Code}
 }
 
 // ResetPassword sets another account's password as its manager, by CGI over
@@ -114,26 +123,23 @@ func (s *session) ResetPassword(ctx context.Context, account string, new rekey.S
 	}
 	c, err := s.safely(ctx)
 	if err != nil {
-		return err
+		return unsent(err)
 	}
 	const action = "modifyPasswordByManager"
-	err = c.put(ctx, "userManager.cgi", "action", action, "name", account, "pwd", new.Reveal(),
+	err = c.change(ctx, "action", action, "name", account, "pwd", new.Reveal(),
 		"managerName", manager.Account, "managerPwd", manager.Password.Reveal())
 	if badRequest(err) {
-		err = c.put(ctx, "userManager.cgi", "action", action, "userName", account, "pwd", new.Reveal(),
+		err = c.change(ctx, "action", action, "userName", account, "pwd", new.Reveal(),
 			"managerName", manager.Account, "managerPwd", manager.Password.Reveal(), "accountType", "0")
 	}
-	if err != nil && afterSend(err) {
-		return s.unknown(account, err)
-	}
-	return err
+	return s.outcome(account, err)
 }
 
 // badRequest: the recorder did not understand the request. A word about the
 // password itself is another matter.
 func badRequest(err error) bool {
 	var refused *refusedError
-	return errors.As(err, &refused) && (refused.said == "Error Bad Request!" || refused.said == "Error")
+	return errors.As(err, &refused) && (refused.said == saidBadRequest || refused.said == "Error")
 }
 
 // safely is the CGI at a door where passwords may travel: HTTPS, or plain HTTP
@@ -145,7 +151,7 @@ func (s *session) safely(ctx context.Context) (*cgi, error) {
 	at, found, err := s.secureDoor(ctx)
 	switch {
 	case err != nil:
-		return nil, beforeChange(err)
+		return nil, err
 	case found:
 		return s.webBeforeChange(ctx, at)
 	case s.driver.clearPassword:
@@ -170,7 +176,7 @@ func (s *session) webBeforeChange(ctx context.Context, at rekey.Interface) (*cgi
 	if err == nil {
 		err = c.prove(ctx)
 	}
-	return c, beforeChange(err)
+	return c, err
 }
 
 // secureDoor finds the CGI over HTTPS.

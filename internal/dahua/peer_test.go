@@ -1,6 +1,7 @@
 package dahua
 
 import (
+	"bytes"
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
@@ -38,7 +39,9 @@ type peer struct {
 	noRPC    bool
 	rpc      map[string]func(call) string // by method; the text is the whole answer
 	cgi      map[string]func(*http.Request) (int, string)
-	file     http.HandlerFunc // downloads
+	raw      map[string]http.HandlerFunc // by RPC method, where the answer is none of RPC
+	change   http.HandlerFunc            // userManager.cgi, once the login is right
+	file     http.HandlerFunc            // downloads
 	password string
 
 	mu     sync.Mutex
@@ -107,6 +110,10 @@ func (p *peer) authorised(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (p *peer) serveCGI(w http.ResponseWriter, r *http.Request) {
+	if p.change != nil && strings.HasSuffix(r.URL.Path, "/userManager.cgi") {
+		p.change(w, r)
+		return
+	}
 	action := r.URL.Query().Get("action")
 	answer, is := p.cgi[action]
 	switch {
@@ -141,6 +148,11 @@ func (p *peer) serveRPC(w http.ResponseWriter, r *http.Request) {
 		} else {
 			method = "first"
 		}
+	}
+	if answer, is := p.raw[method]; is {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		answer(w, r)
+		return
 	}
 	if answer, is := p.rpc[method]; is {
 		fmt.Fprint(w, strings.ReplaceAll(answer(c), "$ID", strconv.Itoa(c.ID)))

@@ -1,6 +1,7 @@
 package dahua
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,12 +12,14 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/transport"
 )
 
 // Limits of a listing.
 const (
 	pageSize       = 100
-	mostRecordings = 2_000_000 // of one channel; a recorder that lists more is going round in circles
+	mostRecordings = 1_000_000 // of all channels; 64 channels in files of an hour for a year are half of it
+	longestFile    = 512       // bytes of a recording's path; some 90 are usual
 	guessChannels  = 32        // asked for when the recorder does not tell how many it has
 )
 
@@ -42,8 +45,9 @@ func (s *session) Recordings(ctx context.Context, from, to time.Time, each func(
 	if err != nil {
 		return err
 	}
+	l := &listing{from: from, to: to, each: each, left: mostRecordings}
 	for channel := 1; channel <= channels; channel++ {
-		err := s.channel(ctx, channel, from, to, each)
+		err := s.channel(ctx, channel, l)
 		var refused *refusedError
 		if !told && channel > 1 && errors.As(err, &refused) && errors.Is(err, rekey.ErrInput) {
 			return nil // past the last channel
@@ -53,6 +57,13 @@ func (s *session) Recordings(ctx context.Context, from, to time.Time, each func(
 		}
 	}
 	return nil
+}
+
+// listing is what was asked for, and how much more a recorder may list.
+type listing struct {
+	from, to time.Time
+	each     func(rekey.Recording) error
+	left     int
 }
 
 // channels is how many there are: what discovery told, or one for each entry of
@@ -77,7 +88,7 @@ func (s *session) channels(ctx context.Context) (n int, told bool, err error) {
 	return n, true, nil
 }
 
-func (s *session) channel(ctx context.Context, channel int, from, to time.Time, each func(rekey.Recording) error) (err error) {
+func (s *session) channel(ctx context.Context, channel int, l *listing) (err error) {
 	f, err := s.finder(ctx)
 	if err != nil {
 		return fmt.Errorf("search the recordings: %w", err)
@@ -89,16 +100,17 @@ func (s *session) channel(ctx context.Context, channel int, from, to time.Time, 
 			err = fmt.Errorf("end the search of channel %d: %w", channel, failed)
 		}
 	}()
-	some, err := f.start(ctx, channel, from, to)
+	some, err := f.start(ctx, channel, l.from, l.to)
 	if err != nil || !some {
 		return err
 	}
-	return s.pages(ctx, f, channel, from, to, each)
+	return s.pages(ctx, f, channel, l)
 }
 
-func (s *session) pages(ctx context.Context, f finder, channel int, from, to time.Time, each func(rekey.Recording) error) error {
+func (s *session) pages(ctx context.Context, f finder, channel int, l *listing) error {
+	odd := func(why string) error { return &oddAnswer{host: s.at.Address(), what: "findNextFile", why: why} }
 	seen := map[string]bool{}
-	for len(seen) < mostRecordings {
+	for {
 		page, err := f.next(ctx)
 		if err != nil {
 			return fmt.Errorf("list the recordings of channel %d: %w", channel, err)
@@ -111,29 +123,34 @@ func (s *session) pages(ctx context.Context, f finder, channel int, from, to tim
 			if seen[item.path] {
 				continue
 			}
-			seen[item.path], news = true, true
+			if l.left--; l.left < 0 {
+				return odd(fmt.Sprintf("it lists more than %d recordings; ask for a shorter span", mostRecordings))
+			}
 			r, err := item.recording(channel)
 			if err != nil {
-				return &oddAnswer{host: s.at.Address(), what: "findNextFile", why: err.Error()}
+				return odd(err.Error())
 			}
-			if !r.Start.Before(to) || !r.End.After(from) {
+			seen[r.Path], news = true, true
+			if !r.Start.Before(l.to) || !r.End.After(l.from) {
 				continue
 			}
-			if err := each(r); err != nil {
+			if err := l.each(r); err != nil {
 				return err
 			}
 		}
 		if !news {
-			break
+			return odd("it lists the same recordings again and again")
 		}
 	}
-	return &oddAnswer{host: s.at.Address(), what: "findNextFile", why: "it lists the same recordings again and again"}
 }
 
 func (f found) recording(channel int) (rekey.Recording, error) {
-	r := rekey.Recording{Channel: channel, Path: f.path}
+	r := rekey.Recording{Channel: channel, Path: strings.Clone(f.path)} // not the whole page with it
 	if !strings.HasPrefix(f.path, "/") {
 		return r, errors.New("a recording without a path")
+	}
+	if len(f.path) > longestFile {
+		return r, fmt.Errorf("a recording whose path is longer than %d bytes", longestFile)
 	}
 	var err error
 	if r.Start, err = parseStamp(f.start); err != nil {
@@ -145,10 +162,8 @@ func (f found) recording(channel int) (rekey.Recording, error) {
 	if n, ok := whole(f.size); ok && n > 0 {
 		r.Size = n
 	}
-	r.Kind = strings.ToLower(strings.TrimPrefix(path.Ext(f.path), "."))
-	if r.Kind == "" {
-		r.Kind = strings.ToLower(clean(f.kind))
-	}
+	kind := strings.TrimPrefix(path.Ext(f.path), ".")
+	r.Kind = strings.ToLower(transport.Printable(cmp.Or(kind, f.kind)))
 	return r, nil
 }
 

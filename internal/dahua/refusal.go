@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -67,6 +68,8 @@ func (e *refusedError) hint() string {
 		return "; the login has ended, log in again"
 	case codeBusy, codeSessionLimit, codeInUse:
 		return "; log out other users and try again"
+	case codeBlackList:
+		return "; this address is on its black list: take it off there, or come from another address"
 	}
 	return ""
 }
@@ -97,7 +100,7 @@ func kindOf(code int64) error {
 		return rekey.ErrUnsupported
 	case codeNoSession, codeNoSession2, codeNotInitialised, codeBusy, codeSessionLimit, codeInUse:
 		return rekey.ErrConflict
-	case codeLocked:
+	case codeLocked, codeBlackList:
 		return rekey.ErrLocked
 	case codeParse, codeRequest, codeParameter:
 		return rekey.ErrInput
@@ -107,19 +110,31 @@ func kindOf(code int64) error {
 	return rekey.ErrDenied
 }
 
-// loginRefusal reads a refused RPC login; nil when the code is not about the
-// account or the password.
+// noLogin is a refusal of a login that is not about the password, and must not
+// look like one: nothing was learnt of the password.
+func (a reply) noLogin(host, what string) error {
+	kind := kindOf(a.Code)
+	switch a.Code {
+	case codeNotInitialised, codeNoSession, codeNoSession2, codeBlackList, codeNoMethod, codeNoInterface, codeClearPassword:
+	default:
+		kind = rekey.ErrUnreachable
+	}
+	return &refusedError{kind: kind, host: host, what: what, said: heard(a.Message), code: a.Code}
+}
+
+// loginRefusal reads a refused RPC login; nil when the code is neither about the
+// account or the password nor about a lock.
 func (a reply) loginRefusal(account string) *rekey.LoginError {
-	e := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: rekey.InterfaceRPC2, Account: account, TriesLeft: -1, Said: clean(a.Message)}
+	e := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: rekey.InterfaceRPC2, Account: account, TriesLeft: -1, Said: heard(a.Message)}
 	var told struct {
 		Left   *json.Number `json:"remainLoginTimes"`
 		Locked *json.Number `json:"remainLockSecond"`
 		Error  string       `json:"error"`
 	}
 	if json.Unmarshal(a.Params, &told) == nil {
-		e.TriesLeft, e.LockedFor = number(told.Left, -1), time.Duration(number(told.Locked, 0))*time.Second
+		e.TriesLeft, e.LockedFor = number(told.Left, -1), time.Duration(max(number(told.Locked, 0), 0))*time.Second
 		if e.Said == "" {
-			e.Said = clean(told.Error)
+			e.Said = heard(told.Error)
 		}
 	}
 	switch a.Code {
@@ -129,8 +144,6 @@ func (a reply) loginRefusal(account string) *rekey.LoginError {
 		if e.LockedFor > 0 {
 			e.Kind = rekey.ErrLocked // this try was the one that locked it
 		}
-	case codeBlackList:
-		e.Said = strings.TrimSpace(e.Said + " (this address is on the recorder's black list)")
 	default:
 		return nil
 	}
@@ -151,7 +164,10 @@ func number(n *json.Number, missing int) int {
 // cgiRefusal reads an HTTP answer that is not the wanted one. Signed 401s are
 // read by cgi.get, which knows that a password was sent.
 func cgiRefusal(host, what string, status int, body []byte) error {
-	said := clean(string(body))
+	return refusalSaying(host, what, status, clean(string(body)))
+}
+
+func refusalSaying(host, what string, status int, said string) error {
 	e := &refusedError{kind: rekey.ErrInput, host: host, what: what, said: said}
 	switch {
 	case status == http.StatusNotFound, status == http.StatusNotImplemented, status == http.StatusMethodNotAllowed:
@@ -169,17 +185,16 @@ func cgiRefusal(host, what string, status int, body []byte) error {
 }
 
 // lockState reads the body of a 403: {"ErrorCode":268632081,"RmLock":1800,"RmLogin":0}.
-func lockState(account string, body []byte) *rekey.LoginError {
-	e := &rekey.LoginError{Kind: rekey.ErrLocked, Interface: rekey.InterfaceCGI, Account: account, TriesLeft: -1, Said: clean(string(body))}
+func lockState(account string, body []byte, said string) *rekey.LoginError {
+	e := &rekey.LoginError{Kind: rekey.ErrLocked, Interface: rekey.InterfaceCGI, Account: account, TriesLeft: -1, Said: said}
 	var told struct {
-		Code  json.Number  `json:"ErrorCode"`
 		Lock  *json.Number `json:"RmLock"`
 		Login *json.Number `json:"RmLogin"`
 	}
 	if json.Unmarshal(body, &told) != nil {
 		return e
 	}
-	e.TriesLeft, e.LockedFor = number(told.Login, -1), time.Duration(number(told.Lock, 0))*time.Second
+	e.TriesLeft, e.LockedFor = number(told.Login, -1), time.Duration(max(number(told.Lock, 0), 0))*time.Second
 	if e.LockedFor == 0 && e.TriesLeft > 0 {
 		e.Kind = rekey.ErrDenied
 	}
@@ -199,10 +214,11 @@ func lacks(err error) bool {
 func afterSend(err error) bool {
 	var odd *oddAnswer
 	var refused *refusedError
+	var moved *transport.RedirectError
 	switch {
 	case errors.As(err, &refused):
 		return refused.code == codeInternal
-	case errors.As(err, &odd):
+	case errors.As(err, &odd), errors.As(err, &moved):
 		return true
 	}
 	return transport.MaybeSent(err)
@@ -210,22 +226,38 @@ func afterSend(err error) bool {
 
 // clean shortens what a recorder said to one printable line, for errors.
 func clean(s string) string {
-	if s = printable(s); strings.HasPrefix(s, "<") {
+	if s = transport.Printable(s); strings.HasPrefix(s, "<") {
 		return "a web page"
 	}
 	return s
 }
 
-func printable(s string) string {
-	const most = 120
-	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || r == 0xfffd {
-			return ' '
-		}
-		return r
-	}, s)), " ")
-	if runes := []rune(s); len(runes) > most {
-		s = string(runes[:most]) + "..."
-	}
-	return s
+// hashes are as long as a login's; a recorder that repeats one gives away what
+// the password can be guessed from.
+var hashes = regexp.MustCompile(`[0-9A-Fa-f]{16,}`)
+
+// heard is clean for the answer to a login.
+func heard(s string) string {
+	const most = 4 << 10
+	return clean(hashes.ReplaceAllString(s[:min(len(s), most)], "(hash)"))
 }
+
+// phrase is what a recorder said to a request that carries a password: only
+// words that are known from recorders, because the answer may repeat the request.
+func phrase(body []byte) string {
+	text := strings.Join(strings.Fields(string(body)), " ")
+	switch text {
+	case "Error":
+		return text
+	case "Error " + saidBadRequest:
+		return saidBadRequest
+	}
+	for _, known := range []string{"Password Too Weak!", "Authority:check failure.", "Authorization Failed!", "Invalid Authority!", "Invalid Request!"} {
+		if strings.Contains(text, known) {
+			return known
+		}
+	}
+	return ""
+}
+
+const saidBadRequest = "Bad Request!"

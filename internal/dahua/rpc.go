@@ -192,7 +192,8 @@ func jsonFault(err error) string {
 	case errors.As(err, &syntax):
 		return fmt.Sprintf("syntax at byte %d", syntax.Offset)
 	case errors.As(err, &kind):
-		return fmt.Sprintf("a %s where another type belongs", kind.Value)
+		value, _, _ := strings.Cut(kind.Value, " ") // a number would follow
+		return fmt.Sprintf("a %s where another type belongs", value)
 	}
 	return "cut off"
 }

@@ -154,7 +154,7 @@ func TestCounterBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.add(ann(), c.Number, desk.EvidenceAddress)
-	_, err := p.desk.Reveal(t.Context(), ann(), c.Number, old.String())
+	_, err := p.desk.Reveal(t.Context(), ann(), c.Number, b.qr(t, old))
 	wantKind(t, err, rekey.ErrConflict)
 	c, err = p.desk.Case(t.Context(), ann(), c.Number)
 	if err != nil || c.Stage != desk.StageEvidence || c.Level != "high" {

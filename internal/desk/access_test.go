@@ -100,7 +100,11 @@ func TestEveryCallForEveryRole(t *testing.T) {
 				may := map[string]bool{"ann": c.allowed.ann, "bob": c.allowed.bob, "carol": c.allowed.carol,
 					"sue": c.allowed.sue, "otto": c.allowed.otto, "root": c.allowed.root}[name]
 				status, body := who.api(c.method, fill.Replace(c.path), fill.Replace(c.body))
-				if may && status >= 300 || !may && status != http.StatusForbidden {
+				refused := http.StatusForbidden
+				if name == "" {
+					refused = http.StatusUnauthorized
+				}
+				if may && status >= 300 || !may && status != refused {
 					t.Errorf("%s %s: %d %s, allowed: %v", c.method, c.path, status, body, may)
 				}
 			}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
+	"unicode/utf8"
 
 	"rekey"
 	"rekey/seclog"
@@ -28,9 +30,14 @@ const (
 
 // Agent is somebody who acts at the desk.
 type Agent struct {
-	Name string `json:"name"`
-	Role Role   `json:"role"`
+	Name       string    `json:"name"`
+	Role       Role      `json:"role"`
+	DisabledAt time.Time `json:"disabled_at,omitzero"` // since then they cannot log in
+
+	epoch int64 // of their sessions
 }
+
+func (a Agent) disabled() bool { return !a.DisabledAt.IsZero() }
 
 // Operator is whoever runs rekey on the desk's own machine.
 func Operator() Agent { return Agent{Name: operatorName, Role: RoleOperator} }
@@ -44,6 +51,9 @@ type Act string
 // The acts.
 const (
 	ActAgentAdd       Act = "agent.add"
+	ActAgentDisable   Act = "agent.disable"
+	ActAgentEnable    Act = "agent.enable"
+	ActAgentPassword  Act = "agent.password"
 	ActAgentList      Act = "agent.list"
 	ActRecorderEnrol  Act = "recorder.enrol"
 	ActRecorderUpdate Act = "recorder.update"
@@ -75,6 +85,9 @@ func grants() map[Act]grant {
 	works := []Role{RoleAgent, RoleSupervisor}
 	return map[Act]grant{
 		ActAgentAdd:       {roles: keeps},
+		ActAgentDisable:   {roles: keeps},
+		ActAgentEnable:    {roles: keeps},
+		ActAgentPassword:  {roles: keeps},
 		ActAgentList:      {roles: keeps},
 		ActRecorderEnrol:  {roles: keeps},
 		ActRecorderUpdate: {roles: keeps},
@@ -142,10 +155,14 @@ func (d *Desk) note(ctx context.Context, who Agent, event string, t target, resu
 // clip bounds what somebody typed before it is recorded.
 func clip(s string) string {
 	const most = 80
-	if len(s) > most {
-		return s[:most] + "..."
+	if len(s) <= most {
+		return s
 	}
-	return s
+	end := most
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "..."
 }
 
 func (d *Desk) authorise(ctx context.Context, who Agent, act Act, number int64) error {

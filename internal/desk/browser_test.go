@@ -63,10 +63,10 @@ func TestCallInTheBrowser(t *testing.T) {
 	agent.Press("Find recorder")
 	agent.Wants("Model", "N841", "p***@example.org")
 	agent.look("recorder")
-	agent.Type("#caller", "12")
+	agent.Type("#caller", "4930123456")
 	agent.Press("Open case")
-	agent.Wants("expected 4 to 20 digits")
-	agent.Type("#caller", "345678") // after the 12 that the form still shows
+	agent.Wants("expected + or 00, the country code and the number")
+	agent.Type("#caller", "+") // before the digits that the form still shows
 	agent.Press("Open case")
 	agent.Wants("Case 1", "Evidence still needed", "mailto:petra@example.org")
 	agent.look("evidence")
@@ -134,7 +134,13 @@ func TestQRCallInTheBrowser(t *testing.T) {
 	p.add(ann(), c.Number, desk.EvidenceAddress)
 	ch := b.challenge(t, recovery.PurposePassword)
 	chromium := browser.Start(t)
-	agent := p.person(chromium, p.serve(), "ann")
+	base := p.serve()
+	owner := person{chromium.Tab(t), t, base} // who scans the code with a telephone
+	_, path, _ := strings.Cut(b.qr(t, ch), strings.ToUpper(qrDesk))
+	owner.Open(base + path)
+	owner.Wants("read this text to the agent", path)
+	owner.look("scanned")
+	agent := p.person(chromium, base, "ann")
 	agent.Open(agent.base + fmt.Sprintf("/cases/%d", c.Number))
 	agent.Type("#proof-E1", b.qr(t, ch))
 	agent.Press("Add E1")

@@ -19,23 +19,30 @@ import (
 // share one allowance.
 const Withheld = "withheld"
 
-// parseCaller reads a telephone number to its digits, with a plus where it had one.
+// parseCaller reads a telephone number to its international form, + and digits
+// (ITU-T E.164), so that one caller is one number however it is written. What
+// only a country's own network understands is refused: where the desk's
+// telephone shows 030, nobody but the agent knows of which country.
 func parseCaller(typed string) (string, error) {
 	s := strings.TrimSpace(typed)
 	if strings.EqualFold(s, Withheld) {
 		return Withheld, nil
 	}
+	s = strings.Replace(s, "(0)", "", 1) // as in +49 (0)30: not dialled from abroad
 	digits := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" -./()", r) {
 			return -1
 		}
 		return r
 	}, s)
-	number := strings.TrimPrefix(digits, "+")
-	if len(number) < 4 || len(number) > 20 || strings.Trim(number, "0123456789") != "" {
-		return "", refuse(rekey.ErrInput, "the caller's number: expected 4 to 20 digits, as the telephone shows them, or %q", Withheld)
+	number, international := strings.CutPrefix(digits, "+")
+	if !international {
+		number, international = strings.CutPrefix(digits, "00")
 	}
-	return digits, nil
+	if !international || len(number) < 4 || len(number) > 15 || number[0] == '0' || strings.Trim(number, "0123456789") != "" {
+		return "", refuse(rekey.ErrInput, "the caller's number: expected + or 00, the country code and the number, such as +49 30 1234567, or %q", Withheld)
+	}
+	return "+" + number, nil
 }
 
 // callerMemory is how long two cases of one number are known to be of one

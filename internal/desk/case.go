@@ -57,12 +57,14 @@ type Case struct {
 	Outcome    string            `json:"outcome,omitempty"`
 	Addresses  []string          `json:"addresses,omitempty"` // of the owner; only for who gathers the evidence, while they do
 	// QRChallenge is the challenge of the QR code that was given as evidence,
-	// while the recorder may still show it.
+	// while it proves that the caller is at the recorder now.
 	QRChallenge string `json:"qr_challenge,omitempty"`
 
 	purpose       recovery.Purpose
 	caller        string
 	counterBehind bool
+	unvouched     bool // a challenge was given that no fresh QR code vouches for
+	facts         Facts
 	approvedLevel Level
 	decision      Decision
 }
@@ -204,10 +206,10 @@ func (d *Desk) readCase(ctx context.Context, tx *sql.Tx, number int64) (Case, er
 	c := Case{Number: number, Evidence: []Proof{}}
 	var id string
 	var opened, approved, closed, answered int64
-	err := tx.QueryRowContext(ctx, `SELECT c.device_id, c.account, c.purpose, c.caller, c.opened_by, c.opened_at, c.counter_behind,
+	err := tx.QueryRowContext(ctx, `SELECT c.device_id, c.account, c.purpose, c.caller, c.opened_by, c.opened_at, c.counter_behind, c.unvouched,
 			COALESCE(c.approved_by, ''), c.approved_at, c.approved_level, COALESCE(c.closed_by, ''), c.closed_at, c.outcome, COALESCE(r.at, 0)
 		FROM cases c LEFT JOIN reveals r ON r.case_number = c.number WHERE c.number = $1`, number).
-		Scan(&id, &c.Account, &c.purpose, &c.caller, &c.OpenedBy, &opened, &c.counterBehind,
+		Scan(&id, &c.Account, &c.purpose, &c.caller, &c.OpenedBy, &opened, &c.counterBehind, &c.unvouched,
 			&c.ApprovedBy, &approved, &c.approvedLevel, &c.ClosedBy, &closed, &c.Outcome, &answered)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, refuse(rekey.ErrNotFound, "there is no case %d", number)
@@ -250,22 +252,32 @@ func (d *Desk) settle(ctx context.Context, tx *sql.Tx, c *Case) error {
 		Purpose:           c.purpose,
 		RegisteredAddress: len(r.addresses) > 0,
 		Stolen:            r.Stolen,
-		OwnerChanged:      !r.OwnedSince.IsZero() && now.Sub(r.OwnedSince) < 30*24*time.Hour,
+		OwnerChanged:      recent(r.OwnedSince, now) || recent(r.ownerChanged, now),
+		AddressesChanged:  recent(r.addressesChanged, now),
 		ManyResets:        answers > 2,
 		CounterBehind:     c.counterBehind,
 	}
 	for _, p := range c.Evidence {
 		facts.Evidence = append(facts.Evidence, p.Kind)
-		if q, err := recovery.ParseQR(p.qr); err == nil && now.Sub(p.At) < challengeLife {
+		age := now.Sub(p.At) // negative after the clock was set back
+		if q, err := recovery.ParseQR(p.qr); err == nil && age >= 0 && age < challengeLife {
 			c.QRChallenge = q.Challenge.String()
 		}
 	}
-	c.decide(Decide(facts), now)
+	facts.AtRecorder = c.QRChallenge != "" && !c.unvouched
+	c.decide(facts, now)
 	return nil
 }
 
-func (c *Case) decide(decision Decision, now time.Time) {
-	c.decision = decision
+// recent reports whether a change of a recorder's owner is still a risk.
+func recent(change, now time.Time) bool {
+	return !change.IsZero() && now.Sub(change) < 30*24*time.Hour
+}
+
+// decide applies the rules to the facts.
+func (c *Case) decide(facts Facts, now time.Time) {
+	decision := Decide(facts)
+	c.facts, c.decision, c.HoldUntil = facts, decision, time.Time{}
 	c.Level, c.Reasons, c.TwoPeople = decision.Level.String(), decision.Reasons, decision.Approve
 	c.Missing = decision.MissingWords()
 	if decision.Hold > 0 && c.approvedFor(decision) {

@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/durable"
 	"rekey/internal/store"
 	"rekey/internal/web"
@@ -51,15 +52,15 @@ const (
 
 // Options of a desk. The zero value is ready for use.
 type Options struct {
-	Argon Argon            // how hard passwords are hashed; zero = DefaultArgon
+	Argon argon.Cost       // how hard passwords are hashed; zero = argon.Default
 	Now   func() time.Time // nil = time.Now
 	Rand  io.Reader        // nil = crypto/rand
 	Log   *slog.Logger     // for the operator; nil = none. It never holds a secret
 }
 
 func (o Options) filled() Options {
-	if o.Argon == (Argon{}) {
-		o.Argon = DefaultArgon()
+	if o.Argon == (argon.Cost{}) {
+		o.Argon = argon.Default()
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -141,7 +142,7 @@ func (d *Desk) load(ctx context.Context) (err error) {
 	if d.log, err = openLog(ctx, filepath.Join(d.dir, LogDir), d.opt.Now); err != nil {
 		return err
 	}
-	if d.dummy, err = d.opt.Argon.hash(rekey.NewSecret("no agent has this one"), d.opt.Rand); err != nil {
+	if d.dummy, err = d.opt.Argon.Hash(rekey.NewSecret("no agent has this one"), d.opt.Rand); err != nil {
 		return err
 	}
 	d.sessions = web.NewSessions[session](web.SessionOptions{Name: "rekey-desk", Idle: 15 * time.Minute, Max: 12 * time.Hour, Now: d.opt.Now})

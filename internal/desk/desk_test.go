@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/desk"
 	"rekey/internal/desk/client"
 	"rekey/recovery"
@@ -50,8 +51,6 @@ type place struct {
 	desk  *desk.Desk
 }
 
-var cheap = desk.Argon{Passes: 1, KiB: 8, Threads: 1} //nolint:gochecknoglobals // a constant
-
 func agents() map[string]desk.Role {
 	return map[string]desk.Role{
 		"ann": desk.RoleAgent, "bob": desk.RoleAgent, "carol": desk.RoleApprover,
@@ -74,7 +73,7 @@ func newPlace(t *testing.T) *place {
 	return p
 }
 
-func (p *place) options() desk.Options { return desk.Options{Argon: cheap, Now: p.clock.Now} }
+func (p *place) options() desk.Options { return desk.Options{Argon: argon.Cheap(), Now: p.clock.Now} }
 
 func (p *place) open() {
 	p.t.Helper()

@@ -24,7 +24,8 @@ type Enrolled struct {
 const testAccount = "enrolment test"
 
 // Enrol takes a recorder and its key into the registry. A recorder that is
-// there already is only taken with a later key epoch, which replaces the key.
+// there already is only taken with a later key epoch, which replaces the key;
+// another owner or other addresses are a change then, as SetOwner's are.
 func (d *Desk) Enrol(ctx context.Context, who Agent, file []byte, owner Owner) (Enrolled, error) {
 	e, err := recovery.ParseEnrolment(file)
 	if err != nil {
@@ -47,22 +48,25 @@ func (d *Desk) Enrol(ctx context.Context, who Agent, file []byte, owner Owner) (
 			return err
 		}
 		return d.db.Tx(ctx, func(tx *sql.Tx) error {
-			if err := d.putRecorder(ctx, tx, e, owner); err != nil {
+			old, err := d.putRecorder(ctx, tx, e)
+			if err != nil {
 				return err
 			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO recorder_keys (device_id, epoch, wrapped, sealed) VALUES ($1, $2, $3, $4)
+			_, err = tx.ExecContext(ctx, `INSERT INTO recorder_keys (device_id, epoch, wrapped, sealed) VALUES ($1, $2, $3, $4)
 				ON CONFLICT (device_id) DO UPDATE SET epoch = excluded.epoch, wrapped = excluded.wrapped, sealed = excluded.sealed`,
 				e.DeviceID.String(), e.Epoch, row.wrapped, row.sealed)
 			if err != nil {
 				return err
 			}
-			return setOwner(ctx, tx, e.DeviceID, owner)
+			return d.setOwner(ctx, tx, old, !old.EnrolledAt.IsZero(), owner)
 		})
 	})
 	return done, err
 }
 
-func (d *Desk) putRecorder(ctx context.Context, tx *sql.Tx, e recovery.Enrolment, owner Owner) error {
+// putRecorder returns what the registry knew before: of a new recorder only its
+// Device ID.
+func (d *Desk) putRecorder(ctx context.Context, tx *sql.Tx, e recovery.Enrolment) (Recorder, error) {
 	old, err := readRecorder(ctx, tx, e.DeviceID)
 	switch {
 	case errors.Is(err, rekey.ErrNotFound):
@@ -70,15 +74,15 @@ func (d *Desk) putRecorder(ctx context.Context, tx *sql.Tx, e recovery.Enrolment
 			(device_id, model, serial, epoch, owner, owned_since, stolen, enrolled_at, last_counter, last_challenge)
 			VALUES ($1, $2, $3, $4, '', 0, 0, $5, -1, '')`,
 			e.DeviceID.String(), e.Model, e.Serial, e.Epoch, store.Micros(d.now()))
-		return err
+		return Recorder{DeviceID: e.DeviceID}, err
 	case err != nil:
-		return err
+		return old, err
 	case e.Epoch <= old.Epoch:
-		return refuse(rekey.ErrConflict, "recorder %s is enrolled already with key epoch %d; a new key needs a later epoch", e.DeviceID, old.Epoch)
+		return old, refuse(rekey.ErrConflict, "recorder %s is enrolled already with key epoch %d; a new key needs a later epoch", e.DeviceID, old.Epoch)
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE recorders SET epoch = $1, last_counter = -1, last_challenge = '' WHERE device_id = $2`,
 		e.Epoch, e.DeviceID.String())
-	return err
+	return old, err
 }
 
 func testAnswer(e recovery.Enrolment, kDev []byte) (Enrolled, error) {

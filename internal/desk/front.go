@@ -39,12 +39,26 @@ func (d *Desk) Handler() http.Handler {
 			mux.HandleFunc(method+" "+page, f.serve(h))
 		}
 	}
+	for _, pattern := range []string{"GET /R/{payload}", "GET /r/{payload}"} {
+		mux.HandleFunc(pattern, readOut)
+	}
 	mux.HandleFunc("POST /logout", f.serve(f.logOut))
 	mux.HandleFunc("GET /find", f.serve(f.find))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		web.Fail(w, r, refuse(rekey.ErrNotFound, "there is nothing at %s", r.URL.Path))
 	})
-	return web.Logged(d.opt.Log, web.Secure(answerInJSON(mux)))
+	return web.Logged(d.opt.Log, strictTransport(web.Secure(answerInJSON(mux))))
+}
+
+// strictTransport tells a browser that came over TLS to come in no other way
+// for two years (RFC 6797).
+func strictTransport(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS != nil {
+			w.Header().Set("Strict-Transport-Security", "max-age=63072000")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // routes are the calls of the API, each of which is a page as well.
@@ -131,7 +145,7 @@ func (f *front) serve(h handler) http.HandlerFunc {
 // logInFirst is not recorded in the security log: whoever has no session could
 // otherwise fill it.
 func (f *front) logInFirst(c *call, err error) {
-	if !isAPI(c.r) && errors.Is(err, errNoSession) {
+	if !isAPI(c.r) && errors.Is(err, web.ErrNoSession) {
 		http.Redirect(c.w, c.r, "/login", http.StatusSeeOther)
 		return
 	}

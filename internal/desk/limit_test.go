@@ -30,7 +30,7 @@ func (p *place) reveal(b *box, caller string) error {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	_, err = p.desk.Reveal(p.t.Context(), ann(), c.Number, b.challenge(p.t, 0).String())
+	_, err = p.desk.Reveal(p.t.Context(), ann(), c.Number, b.qr(p.t, b.challenge(p.t, 0)))
 	return err
 }
 

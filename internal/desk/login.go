@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/store"
 )
 
@@ -56,7 +57,8 @@ func (t throttle) wait(fails int) time.Duration {
 var errLogin = refuse(rekey.ErrDenied, "name or password is wrong")
 
 // LogIn checks an agent's password once. Where it does not fit, the error is
-// the same, and takes the same time, whether the name or the password is wrong.
+// the same, and takes the same time, whether the name or the password is wrong
+// or the agent is disabled.
 // A try is charged to the name and to the address, durably, before the password
 // is looked at; a right one takes the name's charges back.
 func (d *Desk) LogIn(ctx context.Context, name string, password rekey.Secret, from netip.Addr) (Agent, error) {
@@ -98,8 +100,8 @@ func (d *Desk) checkLogin(ctx context.Context, name string, password rekey.Secre
 	if len(password.Reveal()) > 4*maxPassword {
 		password = rekey.Secret{}
 	}
-	right, err := fits(hash, password)
-	if err == nil && (!known || !right) {
+	right, err := argon.Fits(hash, password)
+	if err == nil && (!known || !right || who.disabled()) {
 		err = errLogin
 	}
 	return who, err

@@ -114,12 +114,12 @@ func TestSessionsEnd(t *testing.T) {
 		p.clock.Add(14 * time.Minute)
 		_ = read()
 	}
-	if got := read(); got != http.StatusForbidden {
+	if got := read(); got != http.StatusUnauthorized {
 		t.Errorf("status %d after 12 h", got)
 	}
 	idle := newBrowse(t, p.serve(), "bob")
 	p.clock.Add(15 * time.Minute)
-	if got, _ := idle.api("GET", "/session", ""); got != http.StatusForbidden {
+	if got, _ := idle.api("GET", "/session", ""); got != http.StatusUnauthorized {
 		t.Errorf("status %d after 15 min idle", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ type Owner struct {
 	Addresses []string // mailto: and tel:
 }
 
-// parseAddress reads mailto:NAME@HOST or tel:NUMBER.
+// parseAddress reads mailto:NAME@HOST or tel:+NUMBER.
 func parseAddress(s string) (string, error) {
 	scheme, rest, _ := strings.Cut(strings.TrimSpace(s), ":")
 	switch strings.ToLower(scheme) {
@@ -33,7 +34,7 @@ func parseAddress(s string) (string, error) {
 			return "tel:" + number, nil
 		}
 	}
-	return "", refuse(rekey.ErrInput, "owner's address %q: expected mailto:NAME@HOST or tel:NUMBER", clip(s))
+	return "", refuse(rekey.ErrInput, "owner's address %q: expected mailto:NAME@HOST, or tel:+NUMBER with the country code", clip(s))
 }
 
 // mask leaves of an address what is enough to recognise it.
@@ -56,51 +57,84 @@ func parseAddresses(typed []string) (addresses []string, err error) {
 	return addresses, nil
 }
 
-// setOwner overwrites what owner names and leaves the rest.
-func setOwner(ctx context.Context, tx *sql.Tx, id recovery.DeviceID, owner Owner) error {
-	if owner.Name != "" {
-		if _, err := tx.ExecContext(ctx, `UPDATE recorders SET owner = $1 WHERE device_id = $2`, owner.Name, id.String()); err != nil {
-			return err
+// setOwner overwrites what owner names and leaves the rest. r is what the
+// registry knew before. Where the recorder was enrolled before, what differs is
+// a change as of now, whatever date comes with it: this is the one place where
+// an owner is written, so nobody can get around the rules for new owners.
+func (d *Desk) setOwner(ctx context.Context, tx *sql.Tx, r Recorder, enrolled bool, owner Owner) error {
+	next, now := r, d.now()
+	if owner.Name != "" && owner.Name != r.Owner {
+		next.Owner = owner.Name
+		if enrolled {
+			next.OwnedSince = now
 		}
 	}
 	if !owner.Since.IsZero() {
-		if _, err := tx.ExecContext(ctx, `UPDATE recorders SET owned_since = $1 WHERE device_id = $2`, store.Micros(owner.Since), id.String()); err != nil {
-			return err
-		}
+		next.OwnedSince = owner.Since
 	}
-	if len(owner.Addresses) == 0 {
-		return nil
+	if enrolled && (next.Owner != r.Owner || !next.OwnedSince.Equal(r.OwnedSince)) {
+		next.ownerChanged = now
 	}
+	if len(owner.Addresses) > 0 {
+		slices.Sort(owner.Addresses)
+		next.addresses = slices.Compact(owner.Addresses)
+	}
+	changed := !slices.Equal(next.addresses, r.addresses)
+	if enrolled && changed {
+		next.addressesChanged = now
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE recorders SET owner = $1, owned_since = $2, owner_changed_at = $3, addresses_changed_at = $4 WHERE device_id = $5`,
+		next.Owner, store.Micros(next.OwnedSince), store.Micros(next.ownerChanged), store.Micros(next.addressesChanged), r.DeviceID.String())
+	if err != nil || !changed {
+		return err
+	}
+	return putAddresses(ctx, tx, r.DeviceID, next.addresses)
+}
+
+func putAddresses(ctx context.Context, tx *sql.Tx, id recovery.DeviceID, addresses []string) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM addresses WHERE device_id = $1`, id.String()); err != nil {
 		return err
 	}
-	for _, a := range owner.Addresses {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO addresses (device_id, address) VALUES ($1, $2) ON CONFLICT DO NOTHING`, id.String(), a); err != nil {
+	for _, a := range addresses {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO addresses (device_id, address) VALUES ($1, $2)`, id.String(), a); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// SetOwner changes the owner. A name without a date counts as a change today.
-func (d *Desk) SetOwner(ctx context.Context, who Agent, id recovery.DeviceID, owner Owner) error {
-	addresses, err := parseAddresses(owner.Addresses)
-	if err != nil {
+// SetOwner changes the owner, the date since when they own the recorder, or how
+// they are reached. For 30 days after that an answer needs documents and a
+// second person.
+func (d *Desk) SetOwner(ctx context.Context, who Agent, id recovery.DeviceID, owner Owner) (err error) {
+	if owner.Addresses, err = parseAddresses(owner.Addresses); err != nil {
 		return err
 	}
-	if owner.Addresses = addresses; owner.Name != "" && owner.Since.IsZero() {
-		owner.Since = d.now()
-	}
-	return d.updateRecorder(ctx, who, id, map[string]string{"what": "owner"}, func(tx *sql.Tx) error {
-		return setOwner(ctx, tx, id, owner)
+	return d.updateRecorder(ctx, who, id, map[string]string{"what": owner.what()}, func(tx *sql.Tx, r Recorder) error {
+		return d.setOwner(ctx, tx, r, true, owner)
 	})
+}
+
+// what says what is set, without the data of a person.
+func (o Owner) what() string {
+	var all []string
+	if o.Name != "" {
+		all = append(all, "owner")
+	}
+	if !o.Since.IsZero() {
+		all = append(all, "owned since")
+	}
+	if len(o.Addresses) > 0 {
+		all = append(all, "addresses")
+	}
+	return strings.Join(all, ", ")
 }
 
 // SetStolen marks a recorder as reported stolen, or takes the mark away. While
 // it stands there is no answer.
 func (d *Desk) SetStolen(ctx context.Context, who Agent, id recovery.DeviceID, stolen bool) error {
 	mark := map[bool]string{true: "reported stolen", false: "not stolen"}[stolen]
-	return d.updateRecorder(ctx, who, id, map[string]string{"what": mark}, func(tx *sql.Tx) error {
+	return d.updateRecorder(ctx, who, id, map[string]string{"what": mark}, func(tx *sql.Tx, _ Recorder) error {
 		n := 0
 		if stolen {
 			n = 1
@@ -110,13 +144,14 @@ func (d *Desk) SetStolen(ctx context.Context, who Agent, id recovery.DeviceID, s
 	})
 }
 
-func (d *Desk) updateRecorder(ctx context.Context, who Agent, id recovery.DeviceID, detail map[string]string, change func(*sql.Tx) error) error {
+func (d *Desk) updateRecorder(ctx context.Context, who Agent, id recovery.DeviceID, detail map[string]string, change func(*sql.Tx, Recorder) error) error {
 	return d.perform(ctx, who, ActRecorderUpdate, target{object: id.String(), detail: detail}, func() error {
 		return d.db.Tx(ctx, func(tx *sql.Tx) error {
-			if _, err := readRecorder(ctx, tx, id); err != nil {
+			r, err := readRecorder(ctx, tx, id)
+			if err != nil {
 				return err
 			}
-			return change(tx)
+			return change(tx, r)
 		})
 	})
 }

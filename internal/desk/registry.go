@@ -24,9 +24,11 @@ type Recorder struct {
 	EnrolledAt time.Time         `json:"enrolled_at"`
 	Answers    []PastAnswer      `json:"answers,omitempty"` // newest first
 
-	lastCounter   int // -1: none seen
-	lastChallenge string
-	addresses     []string
+	lastCounter      int // -1: none seen
+	lastChallenge    string
+	addresses        []string
+	ownerChanged     time.Time // as the desk saw it, after the enrolment; zero = never
+	addressesChanged time.Time
 }
 
 // PastAnswer is one answer that was issued for a recorder. The answer itself is
@@ -40,14 +42,15 @@ type PastAnswer struct {
 	Approver string    `json:"approver,omitempty"`
 }
 
-const recorderColumns = `device_id, model, serial, epoch, owner, owned_since, stolen, enrolled_at, last_counter, last_challenge`
+const recorderColumns = `device_id, model, serial, epoch, owner, owned_since, stolen, enrolled_at, last_counter, last_challenge, owner_changed_at, addresses_changed_at`
 
 func scanRecorder(scan store.Scan) (r Recorder, err error) {
 	var id string
-	var since, enrolled int64
-	if err := scan(&id, &r.Model, &r.Serial, &r.Epoch, &r.Owner, &since, &r.Stolen, &enrolled, &r.lastCounter, &r.lastChallenge); err != nil {
+	var since, enrolled, owner, addresses int64
+	if err := scan(&id, &r.Model, &r.Serial, &r.Epoch, &r.Owner, &since, &r.Stolen, &enrolled, &r.lastCounter, &r.lastChallenge, &owner, &addresses); err != nil {
 		return r, err
 	}
+	r.ownerChanged, r.addressesChanged = store.Time(owner), store.Time(addresses)
 	r.OwnedSince, r.EnrolledAt = store.Time(since), store.Time(enrolled)
 	r.DeviceID, err = recovery.ParseDeviceID(id)
 	return r, err

@@ -71,7 +71,11 @@ func (d *Desk) spend(ctx context.Context, who Agent, number int64, q question) (
 		if c, err = d.readCase(ctx, tx, number); err != nil {
 			return err
 		}
-		if err := c.mustBe(StageChallenge); err != nil {
+		due := []Stage{StageChallenge}
+		if c.promises(q) {
+			due = append(due, StageApproval)
+		}
+		if err := c.mustBe(due...); err != nil {
 			return err
 		}
 		r, err := readRecorder(ctx, tx, c.DeviceID)
@@ -84,7 +88,7 @@ func (d *Desk) spend(ctx context.Context, who Agent, number int64, q question) (
 		if keys, err = d.questionKeys(ctx, tx, &c, q); err != nil {
 			return err
 		}
-		if held, err = d.checkCounter(ctx, tx, c, r, q.Challenge); held != nil || err != nil {
+		if held, err = d.weigh(ctx, tx, &c, r, q); held != nil || err != nil {
 			return err
 		}
 		now := d.now()
@@ -132,23 +136,41 @@ func (d *Desk) questionKeys(ctx context.Context, tx *sql.Tx, c *Case, q question
 	return keys, nil
 }
 
-// checkCounter raises the case's level when the challenge is older than one
-// that was seen. Where that asks for more than the case has, it is held.
-func (d *Desk) checkCounter(ctx context.Context, tx *sql.Tx, c Case, r Recorder, ch recovery.Challenge) (held, err error) {
-	if r.place(ch) != counterBehind {
-		return nil, seen(ctx, tx, c.DeviceID, ch)
+// promises reports whether the question may prove by itself that the caller is
+// at the recorder now: it carries a QR code, or is the one of the QR code that
+// was given as evidence, while that is fresh. In suite 2 nothing proves that.
+func (c *Case) promises(q question) bool {
+	return q.Suite == recovery.SuiteOCRA && (q.qr != nil || q.Challenge.String() == c.QRChallenge)
+}
+
+// weigh applies the rules once more, now to the question itself; its QR code,
+// where it has one, is verified by now. A QR code vouches for its own challenge
+// only, when it is given for the first time and for ten minutes after: any other
+// challenge makes the case one by voice. Where the rules ask for more than the
+// case has, it is held: nothing is spent, and the case is handled more carefully
+// from now on.
+func (d *Desk) weigh(ctx context.Context, tx *sql.Tx, c *Case, r Recorder, q question) (held, err error) {
+	facts, place := c.facts, r.place(q.Challenge)
+	facts.AtRecorder = c.promises(q) && (place == counterAhead || q.Challenge.String() == c.QRChallenge)
+	why := "no fresh QR code of the recorder vouches for this challenge"
+	switch {
+	case place == counterBehind:
+		facts.CounterBehind, why = true, "the recorder's counter is lower than one seen before"
+		err = markBehind(ctx, tx, c.Number)
+	case facts.AtRecorder:
+		// Only then: a made-up challenge must not make the recorder's true ones look old.
+		err = seen(ctx, tx, c.DeviceID, q.Challenge)
 	}
-	if err := markBehind(ctx, tx, c.Number); err != nil {
-		return nil, err
-	}
-	again, err := d.readCase(ctx, tx, c.Number)
 	if err != nil {
 		return nil, err
 	}
-	if again.Stage == StageChallenge {
+	if c.decide(facts, d.now()); c.Stage == StageChallenge {
 		return nil, nil
 	}
-	return refuse(rekey.ErrConflict, "the recorder's counter is lower than one seen before: nothing was spent; the case is handled more carefully now"), nil
+	if !facts.AtRecorder {
+		err = markUnvouched(ctx, tx, c.Number, true)
+	}
+	return refuse(rekey.ErrConflict, "%s: nothing was spent; the case is handled more carefully now", why), err
 }
 
 // putReveal burns the challenge and the case: both columns are unique.

@@ -16,8 +16,10 @@ type Facts struct {
 	RegisteredAddress bool // the registry has an address of the owner
 	Stolen            bool // somebody reported the recorder stolen
 	OwnerChanged      bool // less than 30 days ago
+	AddressesChanged  bool // less than 30 days ago, after the recorder was enrolled
 	ManyResets        bool // more than 2 answers in 30 days
 	CounterBehind     bool // the recorder's counter was lower than one seen before
+	AtRecorder        bool // a QR code proves that the caller is at the recorder now
 }
 
 func (f Facts) has(e Evidence) bool { return slices.Contains(f.Evidence, e) }
@@ -57,14 +59,17 @@ func Rules() []Rule {
 			func(f Facts) bool { return !f.RegisteredAddress }},
 		{"new owner", "the owner changed less than 30 days ago", LevelHigh, 0,
 			func(f Facts) bool { return f.OwnerChanged }},
+		// A new address is worth no more than none, or it would end the hold at once.
+		{"new address", "the registered addresses changed less than 30 days ago", LevelHigh, 24 * time.Hour,
+			func(f Facts) bool { return f.AddressesChanged }},
 		{"many resets", "the recorder had more than 2 answers in 30 days", LevelHigh, 0,
 			func(f Facts) bool { return f.ManyResets }},
 		{"counter behind", "the recorder's counter is lower than one seen before", LevelHigh, 0,
 			func(f Facts) bool { return f.CounterBehind }},
 		{"purpose", "the answer does more than set a new password", LevelHigh, 0,
 			func(f Facts) bool { return f.Purpose != recovery.PurposePassword }},
-		{"voice only", "no QR code proves that the caller is at the recorder", LevelRaised, 0,
-			func(f Facts) bool { return !f.has(EvidenceQR) }},
+		{"voice only", "no QR code proves that the caller is at the recorder now", LevelRaised, 0,
+			func(f Facts) bool { return !f.AtRecorder }},
 	}
 }
 

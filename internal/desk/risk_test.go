@@ -19,11 +19,14 @@ func wantDecision(f desk.Facts) (level desk.Level, complete, approve bool, hold 
 	if !f.RegisteredAddress {
 		hold = 24 * time.Hour
 	}
+	if f.AddressesChanged {
+		hold = 24 * time.Hour
+	}
 	if hold > 0 || f.OwnerChanged || f.ManyResets || f.CounterBehind || f.Purpose != recovery.PurposePassword {
 		return desk.LevelHigh, has("E4") && has("E5"), true, hold
 	}
 	complete = has("E2") && (has("E1") || has("E3") || has("E6"))
-	if has("E1") {
+	if f.AtRecorder {
 		return desk.LevelNormal, complete, false, 0
 	}
 	return desk.LevelRaised, complete, true, 0
@@ -34,12 +37,13 @@ func TestRisk(t *testing.T) {
 	t.Parallel()
 	kinds := []desk.Evidence{"E1", "E2", "E3", "E4", "E5", "E6"}
 	n := 0
-	for bits := range 1 << 5 {
+	for bits := range 1 << 7 {
 		for purpose := range recovery.Purpose(3) {
 			for set := range 1 << len(kinds) {
 				f := desk.Facts{
 					Purpose: purpose, RegisteredAddress: bits&1 != 0, Stolen: bits&2 != 0,
 					OwnerChanged: bits&4 != 0, ManyResets: bits&8 != 0, CounterBehind: bits&16 != 0,
+					AddressesChanged: bits&32 != 0, AtRecorder: bits&64 != 0,
 				}
 				for i, k := range kinds {
 					if set>>i&1 == 1 {
@@ -55,8 +59,8 @@ func TestRisk(t *testing.T) {
 			}
 		}
 	}
-	if n != 32*3*64 {
-		t.Errorf("%d combinations, want %d", n, 32*3*64)
+	if n != 128*3*64 {
+		t.Errorf("%d combinations, want %d", n, 128*3*64)
 	}
 }
 
@@ -64,13 +68,16 @@ func TestRisk(t *testing.T) {
 func TestRiskRows(t *testing.T) {
 	t.Parallel()
 	normal := desk.Facts{RegisteredAddress: true}
+	now := desk.Facts{RegisteredAddress: true, AtRecorder: true}
 	with := func(f desk.Facts, e ...desk.Evidence) desk.Facts { f.Evidence = e; return f }
 	for name, row := range map[string]struct {
 		facts desk.Facts
 		want  string // level, missing lines, approval, hold
 	}{
-		"owner with QR":                {with(normal, "E1", "E2"), "normal 0 false 0s"},
-		"QR alone is not enough":       {with(normal, "E1"), "normal 1 false 0s"},
+		"owner with QR":                {with(now, "E1", "E2"), "normal 0 false 0s"},
+		"QR alone is not enough":       {with(now, "E1"), "normal 1 false 0s"},
+		"QR of an hour ago":            {with(normal, "E1", "E2"), "raised 0 true 0s"},
+		"new address, documents":       {with(desk.Facts{RegisteredAddress: true, AddressesChanged: true}, "E4", "E5"), "high 0 true 24h0m0s"},
 		"voice, sheet":                 {with(normal, "E2", "E3"), "raised 0 true 0s"},
 		"voice, call back":             {with(normal, "E2", "E6"), "raised 0 true 0s"},
 		"call back alone":              {with(normal, "E6"), "raised 1 true 0s"},

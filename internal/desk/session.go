@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
 
@@ -8,21 +9,31 @@ import (
 	"rekey/internal/web"
 )
 
-// session is who is logged in. The role is looked up at every request, so that
-// a change of it counts at once.
-type session struct{ name string }
+// session is who is logged in. The agent is looked up at every request, so that
+// a change of the role counts at once, and a session ends when the agent is
+// disabled or gets a new password: the epoch is another one then.
+type session struct {
+	name  string
+	epoch int64
+}
 
-// who is the agent of the request's session.
+// who is the agent of the request's session, or web.ErrNoSession.
 func (d *Desk) who(r *http.Request) (Agent, error) {
 	s, ok := d.sessions.Get(r)
 	if !ok {
-		return Agent{}, errNoSession
+		return Agent{}, web.ErrNoSession
 	}
 	who, _, err := d.agent(r.Context(), s.name)
-	return who, err
+	switch {
+	case errors.Is(err, rekey.ErrNotFound):
+		return Agent{}, web.ErrNoSession
+	case err != nil:
+		return Agent{}, err
+	case who.disabled() || who.epoch != s.epoch:
+		return Agent{}, web.ErrNoSession
+	}
+	return who, nil
 }
-
-var errNoSession = refuse(rekey.ErrDenied, "log in first")
 
 // Credentials are what an agent logs in with.
 type Credentials struct {
@@ -43,7 +54,7 @@ func (f *front) logIn(w http.ResponseWriter, r *http.Request) (Agent, error) {
 	if err != nil {
 		return Agent{}, err
 	}
-	return who, f.desk.sessions.Start(w, r, session{who.Name})
+	return who, f.desk.sessions.Start(w, r, session{who.Name, who.epoch})
 }
 
 func (f *front) apiLogIn(w http.ResponseWriter, r *http.Request) {

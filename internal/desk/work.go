@@ -19,7 +19,9 @@ const maxNote = 500
 
 // AddEvidence records one piece of evidence. E1 is the text of the recorder's
 // QR code, which the desk checks; of the others the agent says in the note what
-// was checked. The error wraps rekey.ErrConflict where the case has that kind already.
+// was checked. A later QR code takes the place of an earlier one, as it proves
+// who is at the recorder for ten minutes only; of the others the error wraps
+// rekey.ErrConflict where the case has that kind already.
 func (d *Desk) AddEvidence(ctx context.Context, who Agent, number int64, kind Evidence, note, qr string) (c Case, err error) {
 	t := target{object: "case", number: number, detail: map[string]string{"kind": string(kind)}}
 	err = d.perform(ctx, who, ActEvidenceAdd, t, func() error {
@@ -37,12 +39,7 @@ func (d *Desk) AddEvidence(ctx context.Context, who Agent, number int64, kind Ev
 			if held, err = d.checkEvidence(ctx, tx, &c, kind, qr); held != nil || err != nil {
 				return err
 			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO evidence (case_number, kind, note, qr, added_by, added_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-				number, kind, note, qr, who.Name, store.Micros(d.now()))
-			if store.IsDuplicate(err) {
-				return refuse(rekey.ErrConflict, "case %d has %s already", number, kind)
-			}
-			if err != nil {
+			if err := d.putEvidence(ctx, tx, who, number, kind, note, qr); err != nil {
 				return err
 			}
 			c, err = d.readCase(ctx, tx, number)
@@ -51,6 +48,23 @@ func (d *Desk) AddEvidence(ctx context.Context, who Agent, number int64, kind Ev
 		return errors.Join(err, held)
 	})
 	return c.seenBy(who), err
+}
+
+func (d *Desk) putEvidence(ctx context.Context, tx *sql.Tx, who Agent, number int64, kind Evidence, note, qr string) error {
+	if kind == EvidenceQR {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM evidence WHERE case_number = $1 AND kind = $2`, number, kind); err != nil {
+			return err
+		}
+		if err := markUnvouched(ctx, tx, number, false); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO evidence (case_number, kind, note, qr, added_by, added_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		number, kind, note, qr, who.Name, store.Micros(d.now()))
+	if store.IsDuplicate(err) {
+		return refuse(rekey.ErrConflict, "case %d has %s already", number, kind)
+	}
+	return err
 }
 
 func checkNote(kind Evidence, note, qr string) error {
@@ -191,6 +205,17 @@ func seen(ctx context.Context, tx *sql.Tx, id recovery.DeviceID, ch recovery.Cha
 
 func markBehind(ctx context.Context, tx *sql.Tx, number int64) error {
 	_, err := tx.ExecContext(ctx, `UPDATE cases SET counter_behind = 1 WHERE number = $1`, number)
+	return err
+}
+
+// markUnvouched remembers that a challenge was given that no fresh QR code
+// vouches for, until there is one again.
+func markUnvouched(ctx context.Context, tx *sql.Tx, number int64, yes bool) error {
+	mark := 0
+	if yes {
+		mark = 1
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE cases SET unvouched = $1 WHERE number = $2`, mark, number)
 	return err
 }
 

@@ -62,6 +62,7 @@ func Merge(a, b rekey.Identity) rekey.Identity {
 	take(&a.Class, b.Class, "class")
 	take(&a.Name, b.Name, "name")
 	take(&a.Serial, b.Serial, "serial")
+	take(&a.Realm, b.Realm, "realm")
 	take(&a.DeviceID, b.DeviceID, "device id")
 	take(&a.MAC, b.MAC, "mac")
 	take(&a.Firmware, b.Firmware, "firmware")

@@ -71,6 +71,16 @@ func MkdirAll(dir string) error {
 	return SyncDir(above)
 }
 
+// Probe makes the folder where it is missing and writes a file in it, to tell
+// before anything is begun whether it can be written.
+func Probe(dir string) error {
+	if err := MkdirAll(dir); err != nil {
+		return err
+	}
+	name := filepath.Join(dir, ".rekey-probe")
+	return errors.Join(WriteFile(name, []byte("probe"), 0o600), Remove(name))
+}
+
 // Remove deletes the file and makes the deletion last. A missing file is no error.
 func Remove(name string) error {
 	if err := ignoreMissing(os.Remove(name)); err != nil {

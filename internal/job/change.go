@@ -5,60 +5,84 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 
 	"rekey"
 	"rekey/internal/catalog"
 	"rekey/internal/vault"
 )
 
-// wantedPassword takes the password that was asked for, or makes one.
-func (u *run) wantedPassword() error {
-	if !u.new.IsZero() {
+// intend puts the new password into the vault before anything changes. A crash
+// between the vault and the journal leaves a proposal of this run behind; it is
+// taken up again, not doubled.
+func (u *run) intend(ctx context.Context) error {
+	e, ok, err := u.proposal(ctx)
+	if err != nil {
+		return err
+	}
+	if !ok && u.j.VaultID != "" {
+		return fmt.Errorf("%w: the vault has lost the password of run %s (%s)", rekey.ErrStorage, u.j.ID, u.j.VaultID)
+	}
+	if ok {
+		if u.new, err = u.Vault.Reveal(ctx, e.ID); err != nil {
+			return err
+		}
+	} else if e, err = u.propose(ctx); err != nil {
+		return err
+	}
+	if u.j.VaultID != "" {
 		return nil
 	}
-	secret, err := catalog.NewPassword(u.rule, rand.Reader)
-	u.new = secret
-	return err
+	u.point("proposed")
+	if err := u.record(ctx, "password.intended", u.plan.Account, "ok", map[string]string{"vault": e.ID}); err != nil {
+		return err
+	}
+	if err := u.j.append(line{Time: u.Now(), Intent: &e.ID}); err != nil {
+		return err
+	}
+	u.tell(rekey.StepIntend, rekey.EventDone, "the new password is sealed in the vault, before anything changes", map[string]string{"vault": e.ID})
+	u.point("intended")
+	return nil
 }
 
-// propose vaults the new password. A crash between the vault and the journal
-// leaves a proposal of this run behind; it is taken up again, not doubled.
-func (u *run) propose(ctx context.Context) (vault.Entry, error) {
-	key := u.plan.Recorder.Key(u.req.Target)
-	all, err := u.Vault.List(ctx)
-	if err != nil {
-		return vault.Entry{}, err
-	}
-	for _, e := range all {
-		if e.Run == u.j.ID && e.Recorder == key && e.Account == u.plan.Account && e.State == vault.Proposed {
-			u.new, err = u.Vault.Reveal(ctx, e.ID)
+// propose vaults the password that was asked for, or one that is made.
+func (u *run) propose(ctx context.Context) (e vault.Entry, err error) {
+	if u.new.IsZero() {
+		if u.new, err = catalog.NewPassword(u.rule, rand.Reader); err != nil {
 			return e, err
 		}
 	}
 	return u.Vault.Propose(ctx, vault.Entry{
-		Recorder: key, Address: u.req.Target.String(), Model: u.plan.Recorder.Model, Account: u.plan.Account, Run: u.j.ID,
+		Recorder: u.key, Address: u.req.Target.String(), Model: u.plan.Recorder.Model, Account: u.plan.Account, Run: u.j.ID,
 	}, u.new)
 }
 
+// proposal is the vault's entry of this run, if there is one.
+func (u *run) proposal(ctx context.Context) (vault.Entry, bool, error) {
+	all, err := u.Vault.OfAccount(ctx, u.key, u.plan.Account)
+	if err != nil {
+		return vault.Entry{}, false, err
+	}
+	i := slices.IndexFunc(all, func(e vault.Entry) bool { return e.Run == u.j.ID })
+	if i < 0 {
+		return vault.Entry{}, false, nil
+	}
+	return all[i], true, nil
+}
+
 // change sets the password. Where an earlier process may have set it already,
-// that is settled first.
+// that is settled first, by trying the new one once.
 func (u *run) change(ctx context.Context) error {
 	if u.j.Outcome == rekey.Changed {
 		return nil
 	}
 	if u.j.Changing && !u.plan.Way.ByHand() {
-		did, err := u.didChange(ctx)
-		if err != nil {
+		if did, err := u.settle(ctx); did || err != nil {
 			return err
 		}
-		if did {
-			return u.changed(ctx)
-		}
 	}
-	if !u.plan.Way.ByHand() {
-		if err := u.open(ctx, u.plan.Recorder); err != nil {
-			return u.notOpened(err)
-		}
+	if err := u.ready(ctx); err != nil {
+		return err
 	}
 	if err := u.changing(true); err != nil {
 		return err
@@ -69,23 +93,37 @@ func (u *run) change(ctx context.Context) error {
 	u.point("set")
 	switch {
 	case err == nil:
-		return u.changed(ctx)
+		return u.taken(ctx)
 	case u.plan.Way.ByHand(): // what the person did nobody knows but the person
-		return waiting(err)
+		return kind(rekey.ErrWaiting, err)
 	case settled(err):
-		return u.unchanged(err)
+		u.tell(rekey.StepChange, rekey.EventFailed, "the recorder refused: the password was not changed", nil)
+		return errors.Join(err, u.changing(false))
 	}
-	if !errors.Is(err, rekey.ErrUnknown) {
-		err = fmt.Errorf("%w: %w", rekey.ErrUnknown, err)
-	}
-	return err
+	return kind(rekey.ErrUnknown, err)
 }
 
-func waiting(err error) error {
-	if errors.Is(err, rekey.ErrWaiting) {
-		return err
+// ready opens the recorder for the change, and refuses one that could not be
+// proved afterwards.
+func (u *run) ready(ctx context.Context) error {
+	if u.plan.Way.ByHand() {
+		return nil
 	}
-	return fmt.Errorf("%w: %w", rekey.ErrWaiting, err)
+	if u.j.Refused.Old && !slices.Contains(u.req.Accept, rekey.RiskLockAccount) {
+		return fmt.Errorf("%w: the recorder refused the new password and the old one; they are not sent again unless the risk is accepted by name: --accept-risk %s", rekey.ErrUnknown, rekey.RiskLockAccount)
+	}
+	if err := u.open(ctx); err != nil {
+		if !u.j.Changing || !isRefusal(err) {
+			return err
+		}
+		u.j.Refused.Old = true
+		err = fmt.Errorf("%w: neither the new password nor the old one opens the recorder: %w", rekey.ErrUnknown, err)
+		return errors.Join(err, u.j.append(line{Time: u.Now(), Refused: &u.j.Refused}))
+	}
+	if u.policy.Enabled && u.policy.Tries <= keptBack && !slices.Contains(u.req.Accept, rekey.RiskLockAccount) {
+		return fmt.Errorf("%w: the recorder locks after %d wrong try, so the change could not be proved without that risk: --accept-risk %s", rekey.ErrRisk, u.policy.Tries, rekey.RiskLockAccount)
+	}
+	return nil
 }
 
 func (u *run) set(ctx context.Context) error {
@@ -106,62 +144,70 @@ func (u *run) set(ctx context.Context) error {
 	return u.Hands.Change(ctx, u.plan, u.new)
 }
 
-// didChange settles an unknown: the new password is tried once. A refusal
-// means that the change did not happen, and the recorder is as it was.
-func (u *run) didChange(ctx context.Context) (bool, error) {
+// taken: the recorder, or the person, says that it is done. Believed is only a
+// fresh login with the new password.
+func (u *run) taken(ctx context.Context) error {
+	u.tell(rekey.StepChange, rekey.EventProgress, "said to be changed; now it has to be proved", nil)
+	u.j.Refused.New = false // what was refused before was another state of the recorder
+	did, err := u.settle(ctx)
+	if err == nil && !did {
+		err = fmt.Errorf("%w: the change was taken, but the new password is refused; rekey does not try again", rekey.ErrUnknown)
+	}
+	return err
+}
+
+// settle tries the new password once, where it was not refused already. When
+// it opens the recorder the outcome is changed and the vault has its current password.
+func (u *run) settle(ctx context.Context) (did bool, err error) {
+	if u.j.Refused.New && !slices.Contains(u.req.Accept, rekey.RiskLockAccount) {
+		return false, nil
+	}
 	door, err := primary(u.plan.Recorder)
 	if err != nil {
 		return false, err
 	}
-	u.tell(rekey.StepChange, rekey.EventStarted, "it is not known whether the password was changed: trying the new one, once", nil)
-	err = u.driver.Check(ctx, door, rekey.Login{Account: u.plan.Account, Password: u.new}, u.tries)
-	if recErr := u.record(ctx, "password.settled", u.plan.Account, result(err), nil); recErr != nil {
+	u.tell(rekey.StepChange, rekey.EventStarted, "trying the new password, once", nil)
+	err = u.check(ctx, door, u.new)
+	if recErr := u.record(ctx, "password.settled", u.plan.Account, result(err), map[string]string{"interface": door.String()}); recErr != nil {
 		return false, recErr
 	}
 	switch {
 	case err == nil:
-		return true, nil
-	case errors.Is(err, rekey.ErrDenied):
-		u.tell(rekey.StepChange, rekey.EventProgress, "the new password does not open the recorder: it was not changed", nil)
-		return false, nil
+		return true, u.changed(ctx)
+	case isRefusal(err) && errors.Is(err, rekey.ErrDenied):
+		u.tell(rekey.StepChange, rekey.EventProgress, "the new password does not open the recorder", nil)
+		unknown := rekey.Unknown
+		refused := refusals{New: true, Old: u.j.Refused.Old}
+		return false, errors.Join(u.j.append(line{Time: u.Now(), Refused: &refused}), u.j.append(line{Time: u.Now(), Outcome: &unknown}))
 	}
-	return false, fmt.Errorf("%w: could not try the new password: %w", rekey.ErrUnknown, err)
+	return false, fmt.Errorf("could not try the new password: %w", kind(rekey.ErrUnknown, err))
 }
 
+// changed is known by a login: the vault's proposal is the current password.
 func (u *run) changed(ctx context.Context) error {
-	by := "ok"
-	if u.plan.Way.ByHand() {
-		by = "said by the person"
+	u.proved = true
+	if u.j.Outcome == rekey.Changed {
+		return nil // by an earlier process; this one only made sure
 	}
-	if err := u.record(ctx, "password.changed", u.plan.Account, by, map[string]string{"vault": u.j.VaultID}); err != nil {
+	u.point("proved")
+	if err := u.Vault.Confirm(ctx, u.j.VaultID); err != nil {
+		return err
+	}
+	u.point("confirmed")
+	if err := u.record(ctx, "password.changed", u.plan.Account, "ok", map[string]string{"vault": u.j.VaultID}); err != nil {
 		return err
 	}
 	done := rekey.Changed
+	if err := u.j.append(line{Time: u.Now(), Refused: &refusals{}}); err != nil {
+		return err
+	}
 	if err := u.j.append(line{Time: u.Now(), Outcome: &done}); err != nil {
 		return err
 	}
-	u.tell(rekey.StepChange, rekey.EventDone, "the password was changed; now it has to be proved", nil)
+	u.tell(rekey.StepChange, rekey.EventDone, "changed: a fresh login with the new password opens the recorder", nil)
 	u.point("changed")
 	u.logOut(ctx) // what follows logs in afresh, with the new password
 	return nil
-}
-
-// notOpened tells a refusal before the first change, which leaves everything as
-// it was, from one after a change that nobody could settle.
-func (u *run) notOpened(why error) error {
-	if u.j.Changing && errors.Is(why, rekey.ErrDenied) {
-		return fmt.Errorf("%w: neither the new password nor the old one opens the recorder: %w", rekey.ErrUnknown, why)
-	}
-	return why
-}
-
-// unchanged settles that the recorder refused and nothing happened.
-func (u *run) unchanged(why error) error {
-	if err := u.changing(false); err != nil {
-		return errors.Join(why, err)
-	}
-	u.tell(rekey.StepChange, rekey.EventFailed, "the password was not changed", nil)
-	return why
 }
 
 // changing writes whether a change may be under way.
@@ -179,4 +225,18 @@ func primary(id rekey.Identity) (rekey.Interface, error) {
 		return id.Interfaces[0], nil
 	}
 	return rekey.Interface{}, fmt.Errorf("%w: the recorder offers no interface to log in at", rekey.ErrUnsupported)
+}
+
+// isRefusal tells a refused login from everything else that failed.
+func isRefusal(err error) bool {
+	var refused *rekey.LoginError
+	return errors.As(err, &refused)
+}
+
+// kind makes err an error of that kind, too.
+func kind(k, err error) error {
+	if errors.Is(err, k) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", k, err)
 }

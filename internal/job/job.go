@@ -21,14 +21,15 @@ import (
 
 // Runner carries out runs. All fields but At are needed, Hands only for ways by hand.
 type Runner struct {
-	Dir     string // the operator's state folder: runs and login budget lie in it
-	Drivers []rekey.Driver
+	Dir string // the operator's state folder: runs, login budget and known recorders lie in it
+	// Drivers are the protocol families, made to run the risks that were accepted.
+	Drivers func(accepted []rekey.Risk) []rekey.Driver
 	// Identify asks what is at the address, without a login.
 	Identify func(ctx context.Context, t rekey.Target) (rekey.Identity, error)
 	Vault    *vault.Vault
 	Log      Log
 	Hands    Hands
-	// Agree shows the plan; an error (ErrRisk) ends the run before anything is sent.
+	// Agree shows the plan; an error (ErrRisk) ends the run before anything is changed.
 	Agree  func(ctx context.Context, p rekey.Plan) error
 	Events func(rekey.Event)
 	Now    func() time.Time
@@ -88,7 +89,8 @@ type Verdict string
 // Verdicts of a Proof.
 const (
 	Opens    Verdict = "opens"
-	Dead     Verdict = "dead"
+	Dead     Verdict = "dead"    // the old password is refused
+	Refused  Verdict = "refused" // the new password is
 	NotTried Verdict = "not tried"
 )
 
@@ -170,7 +172,8 @@ func (r *Runner) Abandon(ctx context.Context, id string) error {
 	if j.Closed || (j.Changing && !j.Begun.Plan.Way.ByHand()) || j.Outcome == rekey.Changed {
 		return fmt.Errorf("%w: run %s cannot be abandoned: the password may have been changed; 'rekey resume %s' settles it", rekey.ErrConflict, id, id)
 	}
-	if err := u.record(ctx, "run.abandoned", j.Begun.Plan.Account, string(rekey.Unchanged), nil); err != nil {
+	u.key, u.plan = j.Begun.Key, j.Begun.Plan
+	if err := u.record(ctx, "run.abandoned", u.plan.Account, string(rekey.Unchanged), nil); err != nil {
 		return err
 	}
 	return u.closeUnchanged(ctx)
@@ -182,8 +185,8 @@ func (r *Runner) OpenRuns() ([]string, error) { return openRuns(r.runsDir()) }
 func (r *Runner) runsDir() string { return filepath.Join(r.Dir, "runs") }
 
 // driver picks the driver by what the recorder said of itself.
-func (r *Runner) driver(id rekey.Identity) (rekey.Driver, error) {
-	for _, d := range r.Drivers {
+func (r *Runner) driver(id rekey.Identity, accepted []rekey.Risk) (rekey.Driver, error) {
+	for _, d := range r.Drivers(accepted) {
 		if d.Family() == id.Family {
 			return d, nil
 		}
@@ -191,12 +194,13 @@ func (r *Runner) driver(id rekey.Identity) (rekey.Driver, error) {
 	return nil, fmt.Errorf("%w: no driver for family %q", rekey.ErrUnsupported, id.Family)
 }
 
-// settled reports whether err leaves no doubt that nothing was changed.
+// settled reports whether err leaves no doubt that nothing was changed: the
+// recorder refused in so many words, or rekey did.
 func settled(err error) bool {
 	if errors.Is(err, rekey.ErrUnknown) {
 		return false
 	}
-	for _, sure := range []error{rekey.ErrDenied, rekey.ErrLocked, rekey.ErrBudget, rekey.ErrInput, rekey.ErrUnsupported, rekey.ErrRisk, rekey.ErrUnreachable, rekey.ErrNotRecorder} {
+	for _, sure := range []error{rekey.ErrDenied, rekey.ErrLocked, rekey.ErrBudget, rekey.ErrInput, rekey.ErrUnsupported, rekey.ErrRisk} {
 		if errors.Is(err, sure) {
 			return true
 		}

@@ -29,12 +29,14 @@ type journal struct {
 	dir    string // runs/ID
 	file   *os.File
 	unlock func() error
+	broken error // of the first append that failed
 
 	ID       string
 	Begun    begun
 	Kept     *Kept
 	VaultID  string // set once the intent is on disk
 	Changing bool   // a change was begun; whether it happened the outcome says
+	Refused  refusals
 	Outcome  rekey.Outcome
 	Proofs   []Proof
 	Verified bool
@@ -46,6 +48,7 @@ type journal struct {
 
 // begun is the first line: what was agreed.
 type begun struct {
+	Key     string       `json:"key"` // of the recorder, see Runner.Recognise
 	Target  rekey.Target `json:"target"`
 	Plan    rekey.Plan   `json:"plan"`
 	Login   string       `json:"login,omitempty"` // account that opens the recorder; its password is sealed
@@ -62,10 +65,18 @@ type line struct {
 	Kept     *Kept             `json:"kept,omitempty"`
 	Intent   *string           `json:"intent,omitempty"` // id of the proposal in the vault
 	Changing *bool             `json:"changing,omitempty"`
+	Refused  *refusals         `json:"refused,omitempty"`
 	Outcome  *rekey.Outcome    `json:"outcome,omitempty"`
 	Proofs   *[]Proof          `json:"proofs,omitempty"`
 	Findings *[]harden.Finding `json:"findings,omitempty"`
 	Closed   *bool             `json:"closed,omitempty"`
+}
+
+// refusals are the passwords that the recorder refused in this run. What was
+// refused is not sent again by resume on its own.
+type refusals struct {
+	New bool `json:"new"`
+	Old bool `json:"old"`
 }
 
 // sealed are the secrets of an open run, each sealed by the vault.
@@ -214,6 +225,8 @@ func (j *journal) apply(l line) {
 		j.VaultID = *l.Intent
 	case l.Changing != nil:
 		j.Changing = *l.Changing
+	case l.Refused != nil:
+		j.Refused = *l.Refused
 	case l.Outcome != nil:
 		j.Outcome = *l.Outcome
 	case l.Proofs != nil:
@@ -226,16 +239,23 @@ func (j *journal) apply(l line) {
 }
 
 // append writes one line; when it returns nil the line is on stable storage.
+// After a failure, which may have left half a line, nothing more is written:
+// the next process cuts it.
 func (j *journal) append(l line) error {
+	if j.broken != nil {
+		return j.broken
+	}
 	raw, err := json.Marshal(l)
 	if err != nil {
 		return err
 	}
-	if _, err := j.file.Write(append(raw, '\n')); err != nil {
-		return storageError(err)
+	_, err = j.file.Write(append(raw, '\n'))
+	if err == nil {
+		err = j.file.Sync()
 	}
-	if err := j.file.Sync(); err != nil {
-		return storageError(err)
+	if err != nil {
+		j.broken = fmt.Errorf("%w: journal of run %s: %w", rekey.ErrStorage, j.ID, err)
+		return j.broken
 	}
 	j.apply(l)
 	return nil
@@ -270,7 +290,9 @@ func (j *journal) close() error {
 	return errors.Join(j.file.Close(), j.unlock())
 }
 
-// openRuns are the runs whose journal has a first line and no last one.
+// openRuns are the runs whose journal has a first line and no last one, and
+// those whose journal cannot be read. Of closed runs it removes what a crash
+// left of the sealed secrets.
 func openRuns(runs string) ([]string, error) {
 	names, err := os.ReadDir(runs)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -285,13 +307,15 @@ func openRuns(runs string) ([]string, error) {
 			continue
 		}
 		j, err := readJournal(runs, n.Name())
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // the crash came before the first line: nothing was begun
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !j.Closed && !j.Begun.Started.IsZero() {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // the crash came before the first line: nothing was begun
+		case err != nil:
+			open = append(open, n.Name())
+		case j.Closed:
+			if err := durable.Remove(filepath.Join(j.dir, sealedName)); err != nil {
+				return nil, storageError(err)
+			}
+		case !j.Begun.Started.IsZero():
 			open = append(open, n.Name())
 		}
 	}

@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"rekey"
@@ -21,7 +22,7 @@ func (u *run) decideKeep(ctx context.Context) error {
 	if !u.plan.Way.Keeps {
 		why = "not before the change: no login was left; the risk " + string(rekey.RiskLoseFootage) + " was accepted by name"
 	}
-	return u.record(ctx, "footage.skipped", u.plan.Recorder.DeviceID, "decided", map[string]string{"why": why})
+	return u.record(ctx, "footage.skipped", u.key, "decided", map[string]string{"why": why})
 }
 
 // keep saves recordings and settings, and reads them back. It is done when the
@@ -31,19 +32,17 @@ func (u *run) keep(ctx context.Context) error {
 		return nil
 	}
 	if u.req.Footage.Dir == "" {
-		why := "the risk " + string(rekey.RiskSkipFootage) + " was accepted by name"
-		if err := u.record(ctx, "footage.skipped", u.plan.Recorder.DeviceID, "decided", map[string]string{"why": why}); err != nil {
-			return err
-		}
-		u.tell(rekey.StepKeep, rekey.EventDone, "the footage is not saved: "+why, nil)
-		return u.j.append(line{Time: u.Now(), Kept: &Kept{Skipped: why}})
+		return u.skip(ctx, "the risk "+string(rekey.RiskSkipFootage)+" was accepted by name")
 	}
-	if err := u.open(ctx, u.plan.Recorder); err != nil {
+	if err := u.open(ctx); err != nil {
 		return err
 	}
-	dir := footageDir(u.req.Footage.Dir, u.plan.Recorder, u.req.Target)
+	dir := footageDir(u.req.Footage.Dir, u.key)
 	u.tell(rekey.StepKeep, rekey.EventStarted, "saving footage and settings to "+dir, nil)
 	k, err := Keep(ctx, u.session, dir, u.plan.Recorder, u.req.Footage, u.keepProgress)
+	if err != nil && slices.Contains(u.req.Accept, rekey.RiskSkipFootage) {
+		return u.skip(ctx, fmt.Sprintf("it failed (%v), and the risk %s was accepted by name", err, rekey.RiskSkipFootage))
+	}
 	if err != nil {
 		return fmt.Errorf("save footage: %w", err)
 	}
@@ -53,6 +52,15 @@ func (u *run) keep(ctx context.Context) error {
 	}
 	u.tell(rekey.StepKeep, rekey.EventDone, fmt.Sprintf("%d recordings and the settings are saved, read back and match the manifest", k.Files), map[string]string{"dir": dir, "root": k.Root})
 	return u.j.append(line{Time: u.Now(), Kept: k})
+}
+
+// skip records that the footage is not saved, and why.
+func (u *run) skip(ctx context.Context, why string) error {
+	if err := u.record(ctx, "footage.skipped", u.key, "decided", map[string]string{"why": why}); err != nil {
+		return err
+	}
+	u.tell(rekey.StepKeep, rekey.EventDone, "the footage is not saved: "+why, nil)
+	return u.j.append(line{Time: u.Now(), Kept: &Kept{Skipped: why}})
 }
 
 // Keep exports footage and settings over an open session into dir, with a
@@ -70,30 +78,4 @@ func Keep(ctx context.Context, s rekey.Session, dir string, id rekey.Identity, s
 		return nil, err
 	}
 	return &Kept{Dir: dir, Files: len(m.Files), Bytes: m.Bytes, Root: m.MerkleRoot}, nil
-}
-
-// intend puts the new password into the vault before anything changes.
-func (u *run) intend(ctx context.Context) error {
-	if u.j.VaultID != "" {
-		secret, err := u.Vault.Reveal(ctx, u.j.VaultID)
-		u.new = secret
-		return err
-	}
-	if err := u.wantedPassword(); err != nil {
-		return err
-	}
-	e, err := u.propose(ctx)
-	if err != nil {
-		return err
-	}
-	u.point("proposed")
-	if err := u.record(ctx, "password.intended", u.plan.Account, "ok", map[string]string{"vault": e.ID}); err != nil {
-		return err
-	}
-	if err := u.j.append(line{Time: u.Now(), Intent: &e.ID}); err != nil {
-		return err
-	}
-	u.tell(rekey.StepIntend, rekey.EventDone, "the new password is sealed in the vault, before anything changes", map[string]string{"vault": e.ID})
-	u.point("intended")
-	return nil
 }

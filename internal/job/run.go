@@ -4,21 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"rekey"
 	"rekey/internal/catalog"
 	"rekey/internal/durable"
-	"rekey/seclog"
 )
 
 // run is one run in this process: the journal with what lives in memory only.
 type run struct {
 	*Runner
 	j      *journal
+	key    string // of the recorder, see Recognise
 	plan   rekey.Plan
 	req    Request // without secrets after reopen, but for those below
 	login  rekey.Login
@@ -31,6 +29,8 @@ type run struct {
 	// session is the open login, by whichever password is right at this step.
 	session rekey.Session
 	unlock  func() error // gives the recorder back
+	proved  bool         // this process logged in with the new password
+	left    error        // what is told when all else is done: something could not be proved or mended
 }
 
 // prepare does the steps before anything is agreed: find, ways, open, plan.
@@ -53,7 +53,7 @@ func (r *Runner) prepare(ctx context.Context, req Request, ready func(*run) erro
 	if err := u.checkInput(way, catalog.Rule(id.Model)); err != nil {
 		return nil, err
 	}
-	if err := u.equip(id); err != nil {
+	if id, err = u.equip(id); err != nil {
 		return nil, err
 	}
 	u.plan = rekey.Plan{Recorder: id, Account: req.Account, Way: way, Risks: u.risks(way)}
@@ -61,7 +61,7 @@ func (r *Runner) prepare(ctx context.Context, req Request, ready func(*run) erro
 		return nil, err
 	}
 	if !way.ByHand() {
-		if err := u.open(ctx, id); err != nil {
+		if err := u.open(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -70,103 +70,18 @@ func (r *Runner) prepare(ctx context.Context, req Request, ready func(*run) erro
 	return u, nil
 }
 
-// find asks what is at the address.
-func (u *run) find(ctx context.Context, t rekey.Target) (rekey.Identity, error) {
-	u.tell(rekey.StepFind, rekey.EventStarted, "asking "+t.String()+" what it is, without a login", nil)
-	id, err := u.Identify(ctx, t)
-	if err != nil {
-		return id, err
-	}
-	if id.Init == rekey.InitFactory {
-		return id, fmt.Errorf("%w: %s is in factory state and has no password yet; do its first set-up at the local seat", rekey.ErrConflict, t)
-	}
-	u.tell(rekey.StepFind, rekey.EventDone, describe(id), map[string]string{"device_id": id.DeviceID, "model": id.Model, "serial": id.Serial, "firmware": id.Firmware})
-	return id, nil
-}
-
-func describe(id rekey.Identity) string {
-	s := "a " + id.Vendor + " " + id.Model
-	if id.Firmware != "" {
-		s += ", firmware " + id.Firmware
-	}
-	if id.DeviceID != "" {
-		s += ", Device ID " + id.DeviceID
-	}
-	return s
-}
-
-// equip gives the run what it needs for this recorder: driver, budget, rule, policy.
-func (u *run) equip(id rekey.Identity) error {
-	d, err := u.Runner.driver(id)
-	if err != nil {
-		return err
-	}
-	tries, err := openBudget(u.Dir, id.Key(u.req.Target), slices.Contains(u.req.Accept, rekey.RiskLockAccount), u.Now)
-	if err != nil {
-		return err
-	}
-	u.driver, u.tries = d, tries
-	u.rule, u.policy = catalog.Rule(id.Model), catalog.LockPolicy(id.Model)
-	return u.limitTries(u.tries.assume)
-}
-
-// limitTries hands the policy at hand to the budget of each account that may log in.
-func (u *run) limitTries(book func(account string, tries int) error) error {
-	if !u.policy.Enabled || u.policy.Tries <= 0 {
-		return nil
-	}
-	for _, account := range []string{u.req.Account, u.login.Account} {
-		if account == "" {
-			continue
-		}
-		if err := book(account, u.policy.Tries); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// open logs in once, with the login that the run holds at this step.
-func (u *run) open(ctx context.Context, id rekey.Identity) error {
-	if u.session != nil {
-		return nil
-	}
-	u.tell(rekey.StepOpen, rekey.EventStarted, fmt.Sprintf("logging in as %q, once", u.login.Account), nil)
-	s, err := u.driver.Open(ctx, id, u.login, u.tries)
-	if err != nil {
-		return errors.Join(err, u.record(ctx, "login", u.login.Account, result(err), map[string]string{"address": u.req.Target.String()}))
-	}
-	u.session = s
-	if p, ok := s.(rekey.LockPolicyReader); ok {
-		if policy, err := p.LockPolicy(ctx); err == nil {
-			u.policy = policy
-			if err := u.limitTries(u.tries.limit); err != nil {
-				return err
-			}
-		}
-	}
-	if err := u.record(ctx, "login", u.login.Account, "ok", nil); err != nil {
-		return err
-	}
-	u.tell(rekey.StepOpen, rekey.EventDone, fmt.Sprintf("logged in as %q; %s", u.login.Account, policyWords(u.policy)), nil)
-	return nil
-}
-
-func policyWords(p rekey.LockPolicy) string {
-	if !p.Enabled {
-		return "the recorder never locks an account"
-	}
-	return fmt.Sprintf("the recorder locks after %d wrong tries for %s", p.Tries, p.LockFor)
-}
-
 // claim refuses what could only fail later, and takes the recorder for this
 // run alone: no other may be open or under way.
-func (u *run) claim() (err error) {
+func (u *run) claim() error {
 	if err := refuseRisks(u.plan.Risks, u.req.Accept); err != nil {
 		return err
 	}
-	key := u.plan.Recorder.Key(u.req.Target)
-	if err := u.lockRecorder(key); err != nil {
+	if dir := u.req.Footage.Dir; dir != "" {
+		if err := durable.Probe(dir); err != nil {
+			return fmt.Errorf("%w: folder for footage: %w", rekey.ErrStorage, err)
+		}
+	}
+	if err := u.lockRecorder(); err != nil {
 		return err
 	}
 	open, err := u.OpenRuns()
@@ -176,9 +91,10 @@ func (u *run) claim() (err error) {
 	for _, id := range open {
 		j, err := readJournal(u.runsDir(), id)
 		if err != nil {
-			return err
+			u.tell(rekey.StepPlan, rekey.EventProgress, fmt.Sprintf("the journal of run %s cannot be read; if it is of this recorder, look at it first: %v", id, err), nil)
+			continue
 		}
-		if j.Begun.Plan.Recorder.Key(j.Begun.Target) == key {
+		if j.Begun.Key == u.key || j.Begun.Target == u.req.Target {
 			return fmt.Errorf("%w: run %s on this recorder is still open; go on with 'rekey resume %s'", rekey.ErrConflict, id, id)
 		}
 	}
@@ -186,10 +102,10 @@ func (u *run) claim() (err error) {
 }
 
 // lockRecorder holds the recorder until close.
-func (u *run) lockRecorder(key string) (err error) {
-	u.unlock, err = durable.TryLock(keyFile(u.Dir, key, ".run.lock"))
+func (u *run) lockRecorder() (err error) {
+	u.unlock, err = durable.TryLock(keyFile(u.Dir, u.key, ".run.lock"))
 	if errors.Is(err, durable.ErrHeld) {
-		return fmt.Errorf("%w: another rekey is at work on recorder %s", rekey.ErrConflict, key)
+		return fmt.Errorf("%w: another rekey is at work on recorder %s", rekey.ErrConflict, u.key)
 	}
 	return storageError(err)
 }
@@ -210,29 +126,29 @@ func (u *run) begin(ctx context.Context) error {
 		return err
 	}
 	u.j, err = createJournal(u.runsDir(), id, s, begun{
-		Target: u.req.Target, Plan: u.plan, Login: u.login.Account, Footage: u.req.Footage,
+		Key: u.key, Target: u.req.Target, Plan: u.plan, Login: u.login.Account, Footage: u.req.Footage,
 		Accept: u.req.Accept, Fix: u.req.Fix, Started: u.Now(),
 	})
 	if err != nil {
 		return err
 	}
 	u.point("begun")
-	return u.record(ctx, "run.begun", u.req.Account, "ok", map[string]string{
+	err = u.record(ctx, "run.begun", u.req.Account, "ok", map[string]string{
 		"way": string(u.plan.Way.ID), "address": u.req.Target.String(), "device_id": u.plan.Recorder.DeviceID,
 	})
+	if err != nil {
+		return u.stopped(ctx, err)
+	}
+	return nil
 }
 
 // seal hands the run's secrets to the vault's key.
 func (u *run) seal(ctx context.Context, id string) (s sealed, err error) {
-	for _, x := range []struct {
-		name   string
-		secret rekey.Secret
-		to     *string
-	}{{"login", u.login.Password, &s.Login}, {"old", u.old, &s.Old}, {"new", u.new, &s.New}} {
+	for _, x := range u.secrets(&s) {
 		if x.secret.IsZero() {
 			continue
 		}
-		if *x.to, err = u.Vault.Seal(ctx, "run "+id+" "+x.name, x.secret); err != nil {
+		if *x.sealed, err = u.Vault.Seal(ctx, "run "+id+" "+x.name, *x.secret); err != nil {
 			return s, err
 		}
 	}
@@ -244,21 +160,29 @@ func (u *run) unseal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, x := range []struct {
-		name, text string
-		to         *rekey.Secret
-	}{{"login", s.Login, &u.login.Password}, {"old", s.Old, &u.old}, {"new", s.New, &u.new}} {
-		if x.text == "" {
+	for _, x := range u.secrets(&s) {
+		if *x.sealed == "" {
 			continue
 		}
-		if *x.to, err = u.Vault.Unseal(ctx, "run "+u.j.ID+" "+x.name, x.text); err != nil {
+		if *x.secret, err = u.Vault.Unseal(ctx, "run "+u.j.ID+" "+x.name, *x.sealed); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// reopen takes an open run up from its journal.
+type secretPlace struct {
+	name   string
+	secret *rekey.Secret
+	sealed *string
+}
+
+func (u *run) secrets(s *sealed) []secretPlace {
+	return []secretPlace{{"login", &u.login.Password, &s.Login}, {"old", &u.old, &s.Old}, {"new", &u.new, &s.New}}
+}
+
+// reopen takes an open run up from its journal. accept is beside what was
+// accepted when the run began; the last try before a lock is accepted anew each time.
 func (r *Runner) reopen(ctx context.Context, id string, accept []rekey.Risk) (_ *run, err error) {
 	u := &run{Runner: r}
 	defer func() {
@@ -273,9 +197,13 @@ func (r *Runner) reopen(ctx context.Context, id string, accept []rekey.Risk) (_ 
 		return nil, fmt.Errorf("%w: run %s is closed, with the outcome %s", rekey.ErrConflict, id, u.j.Outcome)
 	}
 	b := u.j.Begun
-	u.plan = b.Plan
-	u.req = Request{Target: b.Target, Account: b.Plan.Account, Way: b.Plan.Way.ID, Footage: b.Footage, Accept: slices.Concat(b.Accept, accept), Fix: b.Fix}
+	u.plan, u.key = b.Plan, b.Key
+	before := slices.DeleteFunc(slices.Clone(b.Accept), func(r rekey.Risk) bool { return r == rekey.RiskLockAccount })
+	u.req = Request{Target: b.Target, Account: b.Plan.Account, Way: b.Plan.Way.ID, Footage: b.Footage, Accept: slices.Concat(before, accept), Fix: b.Fix}
 	u.login.Account = b.Login
+	if u.j.Outcome == rekey.Unchanged {
+		return u, nil // it was being closed; nothing is asked of the recorder any more
+	}
 	if err := u.unseal(ctx); err != nil {
 		return nil, err
 	}
@@ -283,14 +211,13 @@ func (r *Runner) reopen(ctx context.Context, id string, accept []rekey.Risk) (_ 
 	if err != nil {
 		return nil, err
 	}
-	if now.Key(b.Target) != b.Plan.Recorder.Key(b.Target) {
-		return nil, fmt.Errorf("%w: %s is now another recorder (%s) than the one of run %s (%s)", rekey.ErrConflict, b.Target, describe(now), id, describe(b.Plan.Recorder))
-	}
-	u.plan.Recorder = now
-	if err := u.equip(now); err != nil {
+	if u.plan.Recorder, err = u.equip(now); err != nil {
 		return nil, err
 	}
-	if err := u.lockRecorder(now.Key(b.Target)); err != nil {
+	if u.key != b.Key {
+		return nil, fmt.Errorf("%w: %s is now another recorder (%s) than the one of run %s (%s)", rekey.ErrConflict, b.Target, describe(now), id, describe(b.Plan.Recorder))
+	}
+	if err := u.lockRecorder(); err != nil {
 		return nil, err
 	}
 	return u, u.record(ctx, "run.resumed", u.req.Account, "ok", nil)
@@ -299,6 +226,9 @@ func (r *Runner) reopen(ctx context.Context, id string, accept []rekey.Risk) (_ 
 // carry runs the steps that have not ended yet. Recovery and the normal way
 // are the same code.
 func (u *run) carry(ctx context.Context) (Report, error) {
+	if u.j.Outcome == rekey.Unchanged {
+		return u.report(), u.closeUnchanged(ctx)
+	}
 	steps := []func(context.Context) error{u.keep, u.intend, u.change, u.verify, u.harden, u.finish}
 	if u.plan.Way.ByHand() { // no login before the change: the footage is saved as soon as there is one
 		steps = []func(context.Context) error{u.decideKeep, u.intend, u.change, u.verify, u.keep, u.harden, u.finish}
@@ -308,16 +238,16 @@ func (u *run) carry(ctx context.Context) (Report, error) {
 			return u.report(), u.stopped(ctx, err)
 		}
 	}
-	return u.report(), nil
+	return u.report(), u.left
 }
 
 // stopped records why a run did not go on, and closes it where it is certain
 // that nothing was changed.
 func (u *run) stopped(ctx context.Context, why error) error {
 	ctx = context.WithoutCancel(ctx)
-	why = errors.Join(why, u.record(ctx, "run.stopped", u.req.Account, result(why), map[string]string{"why": why.Error()}))
-	if u.j.Changing {
-		return fmt.Errorf("%w; the run stays open: 'rekey resume %s' goes on", why, u.j.ID)
+	notRecorded := u.record(ctx, "run.stopped", u.req.Account, result(why), map[string]string{"why": why.Error()})
+	if u.j.Changing || notRecorded != nil {
+		return fmt.Errorf("%w; the run stays open: 'rekey resume %s' goes on", errors.Join(why, notRecorded), u.j.ID)
 	}
 	return errors.Join(why, u.closeUnchanged(ctx))
 }
@@ -328,8 +258,13 @@ func (u *run) closeUnchanged(ctx context.Context) error {
 	if err := u.j.append(line{Time: u.Now(), Outcome: &unchanged}); err != nil {
 		return err
 	}
-	if u.j.VaultID != "" {
-		if err := u.Vault.Withdraw(ctx, u.j.VaultID); err != nil {
+	u.point("unchanged")
+	e, ok, err := u.proposal(ctx)
+	if err != nil {
+		return err
+	}
+	if ok {
+		if err := u.Vault.Withdraw(ctx, e.ID); err != nil {
 			return err
 		}
 	}
@@ -371,65 +306,8 @@ func (u *run) logOut(ctx context.Context) {
 	u.session = nil
 }
 
-// record writes to the security log. What happened is recorded before it is told.
-func (u *run) record(ctx context.Context, event, object, result string, detail map[string]string) error {
-	rec := seclog.Record{Actor: "operator " + userName(), Event: event, Object: object, Result: result, Detail: detail}
-	if u.j != nil {
-		rec.Case = u.j.ID
-	}
-	_, err := u.Log.Append(context.WithoutCancel(ctx), rec)
-	if err != nil {
-		return fmt.Errorf("%w: security log: %w", rekey.ErrStorage, err)
-	}
-	return nil
-}
-
-func userName() string {
-	for _, v := range []string{"SUDO_USER", "USER", "LOGNAME", "USERNAME"} {
-		if name := os.Getenv(v); name != "" {
-			return name
-		}
-	}
-	return "unnamed"
-}
-
-func (u *run) tell(step rekey.StepKind, state rekey.EventState, message string, fields map[string]string) {
-	e := rekey.Event{Time: u.Now(), Step: step, State: state, Message: message, Fields: fields}
-	if u.j != nil {
-		e.Run = u.j.ID
-	}
-	u.Events(e)
-}
-
 func (u *run) point(name string) {
 	if u.At != nil {
 		u.At(name)
 	}
-}
-
-// result is the word for an error in the security log.
-func result(err error) string {
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.Is(err, rekey.ErrUnknown):
-		return "unknown"
-	case errors.Is(err, rekey.ErrWaiting):
-		return "waiting"
-	case errors.Is(err, rekey.ErrDenied), errors.Is(err, rekey.ErrLocked), errors.Is(err, rekey.ErrBudget), errors.Is(err, rekey.ErrRisk):
-		return "refused"
-	}
-	return "failed"
-}
-
-// footageDir is the folder of one recorder below the chosen one.
-func footageDir(base string, id rekey.Identity, t rekey.Target) string {
-	name := []rune(id.Key(t))
-	for i, r := range name {
-		ok := r == '-' || r == '_' || r == '.' || (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z')
-		if !ok || (i == 0 && r == '.') {
-			name[i] = '_'
-		}
-	}
-	return filepath.Join(base, string(name))
 }

@@ -19,7 +19,7 @@ func (r *Runner) Backup(ctx context.Context, req Request) (*Kept, error) {
 		return nil, err
 	}
 	defer u.close(ctx)
-	dir := footageDir(req.Footage.Dir, u.plan.Recorder, req.Target)
+	dir := footageDir(req.Footage.Dir, u.key)
 	k, err := Keep(ctx, u.session, dir, u.plan.Recorder, req.Footage, u.keepProgress)
 	detail := map[string]string{}
 	if k != nil {
@@ -35,16 +35,7 @@ func (r *Runner) Check(ctx context.Context, req Request) ([]harden.Finding, erro
 		return nil, err
 	}
 	defer u.close(ctx)
-	findings, err := Harden(ctx, u.session, harden.CheckInput{Identity: u.plan.Recorder, Account: req.Login.Account, Now: r.Now()}, req.Fix)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range findings {
-		if err := u.record(ctx, "finding", f.ID+" "+f.Subject, findingState(f), nil); err != nil {
-			return nil, err
-		}
-	}
-	return findings, nil
+	return u.findings(ctx, req.Login.Account, req.Fix)
 }
 
 // enter identifies a recorder and logs in once.
@@ -58,11 +49,10 @@ func (r *Runner) enter(ctx context.Context, req Request) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.plan.Recorder = id
-	if err := u.equip(id); err != nil {
+	if u.plan.Recorder, err = u.equip(id); err != nil {
 		return nil, err
 	}
-	return u, u.open(ctx, id)
+	return u, u.open(ctx)
 }
 
 func (u *run) keepProgress(p footage.Progress) {

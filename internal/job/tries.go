@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"rekey"
@@ -30,24 +32,24 @@ const (
 // budget is the login budget of one recorder, on disk, shared by all
 // interfaces, processes and runs. It implements rekey.Tries.
 type budget struct {
-	file string
-	now  func() time.Time
-	last bool // the risk of the last try was accepted by name
+	file    string
+	now     func() time.Time
+	assumed int  // the catalogue's limit, while the recorder has not told its own
+	last    bool // the risk of the last try was accepted by name: one try may be it
 }
 
 // spent is what is booked for one account. Time alone gives no try back: that a
 // recorder forgets wrong tries is not known of any. A right password does, and
 // a lock that has run out.
 type spent struct {
-	Limit  int       `json:"limit,omitempty"` // tries before the recorder locks; 0 = not told
+	Limit  int       `json:"limit,omitempty"` // tries before the recorder locks, as it told; 0 = not told
 	Wrong  int       `json:"wrong"`
 	Locked time.Time `json:"locked_until,omitzero"`
 }
 
-// openBudget is the budget of the recorder with that Identity.Key. With last
-// it gives away even the try that may lock.
-func openBudget(dir, key string, last bool, now func() time.Time) (*budget, error) {
-	b := &budget{file: keyFile(dir, key, ".json"), last: last, now: now}
+// openBudget is the budget of the recorder with that key (Runner.Recognise).
+func openBudget(dir, key string, now func() time.Time) (*budget, error) {
+	b := &budget{file: keyFile(dir, key, ".json"), now: now}
 	return b, storageError(durable.MkdirAll(filepath.Dir(b.file)))
 }
 
@@ -60,27 +62,44 @@ func keyFile(dir, key, ending string) string {
 // Spend books a try before it is made, and refuses the one that could lock.
 func (b *budget) Spend(account string) error {
 	return b.update(account, func(s spent) (spent, error) {
-		s, err := s.spend(b.now(), b.last)
+		next, err := s.spend(b.now(), b.limitOf(s))
+		if errors.Is(err, rekey.ErrBudget) && b.last {
+			b.last = false
+			next, err = s, nil
+			next.Wrong++
+		}
 		if err != nil {
 			return s, fmt.Errorf("account %q: %w", account, err)
 		}
-		return s, nil
+		return next, nil
 	})
 }
 
 // Settle books how the try ended.
 func (b *budget) Settle(account string, result error) error {
-	return b.update(account, func(s spent) (spent, error) { return s.settle(b.now(), result), nil })
+	return b.update(account, func(s spent) (spent, error) { return s.settle(b.now(), b.limitOf(s), result), nil })
 }
 
-func (s spent) spend(now time.Time, last bool) (spent, error) {
+// room is how many tries Spend would still give.
+func (b *budget) room(account string) (n int, err error) {
+	err = b.update(account, func(s spent) (spent, error) {
+		n = b.limitOf(s) - keptBack - s.Wrong
+		return s, nil
+	})
+	return n, err
+}
+
+// limitOf is what the recorder told, else the catalogue, else the lowest seen.
+func (b *budget) limitOf(s spent) int { return cmp.Or(s.Limit, b.assumed, cautiousTries) }
+
+func (s spent) spend(now time.Time, limit int) (spent, error) {
 	if now.Before(s.Locked) {
 		return s, fmt.Errorf("%w until %s; wait, without any other login, as a try would prolong it", rekey.ErrLocked, s.Locked.Format(time.DateTime))
 	}
 	if !s.Locked.IsZero() {
 		s.Locked, s.Wrong = time.Time{}, 0
 	}
-	if s.Wrong >= s.limit()-keptBack && !last {
+	if s.Wrong >= limit-keptBack {
 		return s, fmt.Errorf("%w: the next wrong try may lock it, and that one is yours: be sure of the password, then accept the risk by name with --accept-risk %s",
 			rekey.ErrBudget, rekey.RiskLockAccount)
 	}
@@ -88,21 +107,17 @@ func (s spent) spend(now time.Time, last bool) (spent, error) {
 	return s, nil
 }
 
-func (s spent) settle(now time.Time, result error) spent {
+func (s spent) settle(now time.Time, limit int, result error) spent {
 	var refused *rekey.LoginError
 	switch {
 	case result == nil:
 		s.Wrong, s.Locked = 0, time.Time{}
 	case errors.As(result, &refused):
 		if refused.TriesLeft >= 0 {
-			s.Wrong = max(s.limit()-refused.TriesLeft, 0)
+			s.Wrong = max(limit-refused.TriesLeft, 0)
 		}
 		if errors.Is(refused.Kind, rekey.ErrLocked) {
-			wait := refused.LockedFor
-			if wait <= 0 {
-				wait = cautiousLock
-			}
-			s.Locked = now.Add(wait)
+			s.Locked = now.Add(cmp.Or(max(refused.LockedFor, 0), cautiousLock))
 		}
 	}
 	return s
@@ -116,25 +131,10 @@ func (b *budget) limit(account string, tries int) error {
 	})
 }
 
-// assume takes what the catalogue says of it, until the recorder has spoken: a
-// stricter guess would otherwise stop a run that the recorder would let go on.
-func (b *budget) assume(account string, tries int) error {
-	return b.update(account, func(s spent) (spent, error) {
-		if s.Limit == 0 {
-			s.Limit = tries
-		}
-		return s, nil
-	})
-}
-
-func (s spent) limit() int {
-	if s.Limit > 0 {
-		return s.Limit
-	}
-	return cautiousTries
-}
-
+// update changes what is booked for an account. Names are folded, as recorders
+// may fold them: Admin and admin share their tries.
 func (b *budget) update(account string, change func(spent) (spent, error)) error {
+	account = strings.ToLower(account)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	unlock, err := durable.Lock(ctx, b.file+".lock")

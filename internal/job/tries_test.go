@@ -14,7 +14,7 @@ import (
 
 func testBudget(t *testing.T, dir string, now *time.Time) *budget {
 	t.Helper()
-	b, err := openBudget(dir, "V7KX-4YBM-0P97", false, func() time.Time { return *now })
+	b, err := openBudget(dir, "V7KX-4YBM-0P97", func() time.Time { return *now })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,11 +136,11 @@ func TestBudgetNeverLocks(t *testing.T) {
 		if rapid.Bool().Draw(t, "policy told") {
 			s.Limit = limit
 		}
-		limit = max(limit, s.limit())
+		limit = max(limit, (&budget{}).limitOf(s))
 		wrong := 0
 		t.Repeat(map[string]func(*rapid.T){
 			"wrong password": func(t *rapid.T) {
-				next, err := s.spend(now, false)
+				next, err := s.spend(now, (&budget{}).limitOf(s))
 				if err != nil {
 					return
 				}
@@ -150,16 +150,16 @@ func TestBudgetNeverLocks(t *testing.T) {
 				switch rapid.IntRange(0, 2).Draw(t, "answer") {
 				case 0: // the line dropped: no answer
 				case 1:
-					next = next.settle(now, refused(-1))
+					next = next.settle(now, (&budget{}).limitOf(s), refused(-1))
 				case 2:
-					next = next.settle(now, refused(limit-wrong))
+					next = next.settle(now, limit, refused(limit-wrong))
 				}
 				s = next
 			},
 			"right password": func(*rapid.T) {
-				if next, err := s.spend(now, false); err == nil {
+				if next, err := s.spend(now, (&budget{}).limitOf(s)); err == nil {
 					wrong = 0
-					s = next.settle(now, nil)
+					s = next.settle(now, limit, nil)
 				}
 			},
 			"time": func(*rapid.T) { now = now.Add(time.Hour) },

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"rekey"
-	"rekey/internal/harden"
 )
 
 // verify proves by fresh logins, interface by interface, that the new password
@@ -14,58 +13,44 @@ import (
 // before the new one, whose success clears the recorder's count of wrong tries:
 // so no more than one wrong try ever stands against the account.
 func (u *run) verify(ctx context.Context) error {
+	u.login = rekey.Login{Account: u.plan.Account, Password: u.new}
+	if !u.proved { // another process did: it may have been changed again since
+		if did, err := u.settle(ctx); err != nil {
+			return err
+		} else if !did {
+			return fmt.Errorf("%w: the new password, proved before, is refused now: somebody set another one, or the recorder fell back to its old state", rekey.ErrUnknown)
+		}
+	}
 	if u.j.Verified {
-		return u.useNew()
-	}
-	if err := u.useNew(); err != nil {
-		return err
-	}
-	door, err := primary(u.plan.Recorder)
-	if err != nil {
-		return err
+		u.left = unproved(u.j.Proofs)
+		return nil
 	}
 	u.tell(rekey.StepVerify, rekey.EventStarted, "logging in afresh on every interface", nil)
-	if err := u.check(ctx, door, u.new); err != nil {
-		return u.notProved(ctx, door, err)
-	}
 	doors, err := u.doors(ctx)
 	if err != nil {
 		return err
 	}
-	var proofs []Proof
-	for _, d := range doors {
-		p, err := u.prove(ctx, d)
-		if err != nil {
-			return u.notProved(ctx, d, err)
-		}
-		proofs = append(proofs, p)
-		u.tell(rekey.StepVerify, rekey.EventProgress, p.words(), map[string]string{"interface": string(d.Kind), "new": string(p.New), "old": string(p.Old)})
-		u.point("proved " + string(d.Kind))
-	}
-	if err := u.record(ctx, "password.verified", u.plan.Account, "ok", proofDetail(proofs)); err != nil {
+	proofs := u.proveAll(ctx, doors)
+	u.left = unproved(proofs)
+	if err := u.record(ctx, "password.verified", u.plan.Account, result(u.left), proofDetail(proofs)); err != nil {
 		return err
 	}
 	if err := u.j.append(line{Time: u.Now(), Proofs: &proofs}); err != nil {
 		return err
 	}
-	u.tell(rekey.StepVerify, rekey.EventDone, fmt.Sprintf("the new password opens all %d interfaces%s", len(proofs), oldSummary(proofs)), nil)
-	u.point("verified")
-	return nil
-}
-
-// useNew makes the account with its new password the login of what follows.
-func (u *run) useNew() error {
-	if u.login.Account == u.plan.Account && u.login.Password.Equal(u.new) {
-		return nil
+	if u.left != nil {
+		u.tell(rekey.StepVerify, rekey.EventFailed, u.left.Error(), nil)
+	} else {
+		u.tell(rekey.StepVerify, rekey.EventDone, fmt.Sprintf("the new password opens all %d interfaces%s", len(proofs), oldSummary(proofs)), nil)
 	}
-	u.login = rekey.Login{Account: u.plan.Account, Password: u.new}
+	u.point("verified")
 	return nil
 }
 
 // doors are all interfaces, with the ports that the recorder itself tells once
 // somebody is logged in.
 func (u *run) doors(ctx context.Context) ([]rekey.Interface, error) {
-	if err := u.open(ctx, u.plan.Recorder); err != nil {
+	if err := u.open(ctx); err != nil {
 		return nil, err
 	}
 	l, ok := u.session.(rekey.InterfaceLister)
@@ -79,66 +64,99 @@ func (u *run) doors(ctx context.Context) ([]rekey.Interface, error) {
 	return doors, err
 }
 
+// proveAll goes from door to door. A door that cannot be reached is noted; after
+// a refused new password, or an old one that still opens, no more is tried.
+func (u *run) proveAll(ctx context.Context, doors []rekey.Interface) []Proof {
+	proofs := make([]Proof, 0, len(doors))
+	stop := ""
+	for _, d := range doors {
+		p := Proof{Interface: d, New: NotTried, Old: NotTried, Note: stop}
+		if stop == "" {
+			p = u.prove(ctx, d)
+			if p.New == Refused || p.Old == Opens {
+				stop = "not tried after what " + d.String() + " said"
+			}
+		}
+		proofs = append(proofs, p)
+		u.tell(rekey.StepVerify, rekey.EventProgress, p.words(), map[string]string{"interface": d.String(), "new": string(p.New), "old": string(p.Old)})
+		u.point("proved " + string(d.Kind))
+	}
+	return proofs
+}
+
 // prove tries old, then new, on one interface.
-func (u *run) prove(ctx context.Context, d rekey.Interface) (Proof, error) {
-	p := Proof{Interface: d, Old: NotTried}
+func (u *run) prove(ctx context.Context, d rekey.Interface) Proof {
+	p := Proof{Interface: d, New: NotTried, Old: NotTried}
 	switch {
 	case u.old.IsZero():
 		p.Note = "the old password is not known"
 	case !u.mayTryOld():
-		p.Note = "the old password could lock the account"
+		p.Note = "the old password was not tried, as that could lock the account"
 	default:
-		err := u.check(ctx, d, u.old)
-		switch {
-		case err == nil:
-			return p, fmt.Errorf("%w: the old password still opens %s at %s", rekey.ErrVerify, d.Kind, d.Address())
-		case errors.Is(err, rekey.ErrBudget):
-			p.Note = "the login budget leaves no try for the old password"
-		case errors.Is(err, rekey.ErrDenied):
-			p.Old = Dead
-		default:
-			return p, err
+		p.Old, p.Note = verdict(u.check(ctx, d, u.old), Dead)
+		if p.Old == Opens {
+			return p
 		}
 	}
-	if err := u.check(ctx, d, u.new); err != nil {
-		return p, err
+	u.tries.last = true // the new password was proved a moment ago: it is worth a last try
+	note := ""
+	if p.New, note = verdict(u.check(ctx, d, u.new), Refused); note != "" {
+		p.Note = note
 	}
-	p.New = Opens
-	return p, nil
+	return p
 }
 
-// mayTryOld keeps the old password away from accounts that a single wrong try
-// brings near a lock.
+// verdict is what a login showed; what could not be tried says why.
+func verdict(err error, refused Verdict) (Verdict, string) {
+	switch {
+	case err == nil:
+		return Opens, ""
+	case isRefusal(err) && errors.Is(err, rekey.ErrDenied):
+		return refused, ""
+	}
+	return NotTried, err.Error()
+}
+
+// unproved is what is left to say of proofs that are not as they should be.
+func unproved(proofs []Proof) error {
+	var errs []error
+	for _, p := range proofs {
+		switch {
+		case p.Old == Opens:
+			errs = append(errs, fmt.Errorf("%w: the old password still opens %s", rekey.ErrVerify, p.Interface))
+		case p.New == Refused:
+			errs = append(errs, fmt.Errorf("%w: %s refuses the new password", rekey.ErrVerify, p.Interface))
+		case p.New != Opens:
+			errs = append(errs, fmt.Errorf("%w: the new password could not be tried on %s: %s", rekey.ErrVerify, p.Interface, p.Note))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// mayTryOld leaves room for the new password after the old one.
 func (u *run) mayTryOld() bool {
-	return !u.policy.Enabled || u.policy.Tries > keptBack+1
+	const both = 2
+	room, err := u.tries.room(u.plan.Account)
+	return err == nil && room >= both
 }
 
 func (u *run) check(ctx context.Context, d rekey.Interface, password rekey.Secret) error {
 	return u.driver.Check(ctx, d, rekey.Login{Account: u.plan.Account, Password: password}, u.tries)
 }
 
-// notProved stops at the first login that was not as it should be.
-func (u *run) notProved(ctx context.Context, d rekey.Interface, why error) error {
-	if err := u.record(ctx, "password.verified", u.plan.Account, result(why), map[string]string{"interface": string(d.Kind)}); err != nil {
-		return err
-	}
-	if errors.Is(why, rekey.ErrDenied) {
-		unknown := rekey.Unknown
-		if err := u.j.append(line{Time: u.Now(), Outcome: &unknown}); err != nil {
-			return err
-		}
-		why = fmt.Errorf("%w: the new password is refused on %s: %w", rekey.ErrUnknown, d.Kind, why)
-	}
-	u.tell(rekey.StepVerify, rekey.EventFailed, fmt.Sprintf("not proved on %s", d.Kind), nil)
-	return why
-}
-
 func (p Proof) words() string {
-	s := fmt.Sprintf("%s at %s: the new password opens it", p.Interface, p.Interface.Address())
-	if p.Old == Dead {
-		return s + ", the old one is dead"
+	s := fmt.Sprintf("%s at %s: ", p.Interface, p.Interface.Address())
+	switch {
+	case p.Old == Opens:
+		return s + "the old password still opens it"
+	case p.New == Opens && p.Old == Dead:
+		return s + "the new password opens it, the old one is dead"
+	case p.New == Opens:
+		return s + "the new password opens it; " + p.Note
+	case p.New == Refused:
+		return s + "the new password is refused"
 	}
-	return s + "; " + p.Note
+	return s + "not tried; " + p.Note
 }
 
 func oldSummary(proofs []Proof) string {
@@ -163,75 +181,4 @@ func proofDetail(proofs []Proof) map[string]string {
 		d[p.Interface.String()+" at "+p.Interface.Address()] = fmt.Sprintf("new %s, old %s", p.New, p.Old)
 	}
 	return d
-}
-
-// harden checks what is weak, and mends what was allowed.
-func (u *run) harden(ctx context.Context) error {
-	if u.j.Hardened {
-		return nil
-	}
-	if err := u.open(ctx, u.plan.Recorder); err != nil {
-		return err
-	}
-	u.tell(rekey.StepHarden, rekey.EventStarted, "checking what is weak", nil)
-	findings, err := Harden(ctx, u.session, harden.CheckInput{Identity: u.plan.Recorder, Account: u.plan.Account, Now: u.Now()}, u.req.Fix)
-	if err != nil {
-		return fmt.Errorf("hardening check: %w", err)
-	}
-	for _, f := range findings {
-		if err := u.record(ctx, "finding", f.ID+" "+f.Subject, findingState(f), map[string]string{"severity": string(f.Severity)}); err != nil {
-			return err
-		}
-		u.tell(rekey.StepHarden, rekey.EventProgress, findingState(f)+": "+f.Title, map[string]string{"id": f.ID, "severity": string(f.Severity)})
-	}
-	if err := u.j.append(line{Time: u.Now(), Findings: &findings}); err != nil {
-		return err
-	}
-	u.tell(rekey.StepHarden, rekey.EventDone, findingsSummary(findings), nil)
-	u.point("hardened")
-	return nil
-}
-
-// Harden checks over an open session and, with fix, mends what rekey may mend.
-func Harden(ctx context.Context, s rekey.Session, in harden.CheckInput, fix bool) ([]harden.Finding, error) {
-	findings, err := harden.Check(ctx, s, in)
-	if err != nil || !fix {
-		return findings, err
-	}
-	return harden.Fix(ctx, s, findings, harden.Safe)
-}
-
-func findingState(f harden.Finding) string {
-	if f.Fixed {
-		return "mended"
-	}
-	return "left to you"
-}
-
-func findingsSummary(findings []harden.Finding) string {
-	fixed := 0
-	for _, f := range findings {
-		if f.Fixed {
-			fixed++
-		}
-	}
-	return fmt.Sprintf("%d findings, %d mended, %d left to you", len(findings), fixed, len(findings)-fixed)
-}
-
-// finish makes the new password the current one in the vault, records the
-// outcome, and closes the journal last.
-func (u *run) finish(ctx context.Context) error {
-	if err := u.Vault.Confirm(ctx, u.j.VaultID); err != nil {
-		return err
-	}
-	u.point("confirmed")
-	if err := u.record(ctx, "run.closed", u.plan.Account, string(u.j.Outcome), map[string]string{"vault": u.j.VaultID}); err != nil {
-		return err
-	}
-	u.point("recorded")
-	if err := u.j.closeRun(u.Now()); err != nil {
-		return err
-	}
-	u.tell(rekey.StepRecord, rekey.EventDone, "the outcome is recorded: "+string(u.j.Outcome), nil)
-	return nil
 }

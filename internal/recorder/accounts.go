@@ -113,7 +113,7 @@ func (b *Box) SetPassword(actor, name string, old, new rekey.Secret, from Client
 	if _, err := b.try(name, from, matches(old)); err != nil {
 		return err
 	}
-	return b.setPassword(actor, name, new, from, "own")
+	return b.setPassword(actor, name, new, from, wayOwn)
 }
 
 // ResetPassword sets another's password by an admin who is logged in.
@@ -126,12 +126,19 @@ func (b *Box) ResetPassword(manager, name string, new rekey.Secret, from Client)
 	if err := b.state().mustBeAdmin(manager); err != nil {
 		return err
 	}
-	return b.setPassword(manager, name, new, from, "admin")
+	return b.setPassword(manager, name, new, from, wayAdmin)
 }
 
+// How a password was set, as the record has it.
+const (
+	wayOwn       = "own"
+	wayAdmin     = "admin"
+	wayTemporary = "temporary password"
+)
+
 // setPassword is the one transaction by which a password changes: both hashes,
-// the counter, the epoch and the record. The caller holds tries, so that no try
-// is under way.
+// the counter, the epoch and the record. It ends a recovery of the account that
+// is under way. The caller holds tries, so that no try is under way.
 func (b *Box) setPassword(actor, name string, pw rekey.Secret, from Client, way string) error {
 	a, known := b.state().Accounts[name]
 	if !known {
@@ -141,15 +148,23 @@ func (b *Box) setPassword(actor, name string, pw rekey.Secret, from Client, way 
 	if err != nil {
 		return err
 	}
-	return b.commit(func(next *state) ([]seclog.Record, error) {
+	err = b.commit(func(next *state) ([]seclog.Record, error) {
 		if next.Accounts[name].Epoch != a.Epoch {
 			return nil, fmt.Errorf("%w: account %q was changed by somebody else meanwhile", rekey.ErrConflict, name)
 		}
 		next.put(name, made)
 		set := from.record(actor, "password.set", name, "ok")
 		set.Detail["way"] = way
-		return []seclog.Record{set, from.record("recorder", "sessions.revoked", name, "ok")}, nil
+		records := []seclog.Record{set, from.record("recorder", "sessions.revoked", name, "ok")}
+		if way == wayTemporary {
+			records = append(records, next.mistrust(name, from)...)
+		}
+		return records, nil
 	})
+	if err != nil {
+		return err
+	}
+	return b.cancelSupport(name, "password set")
 }
 
 // AddAccount makes an account. Of a, the fields Name, Group and Memo count.
@@ -182,11 +197,12 @@ func (b *Box) AddAccount(manager string, a rekey.Account, pw rekey.Secret, from 
 	})
 }
 
-// DeleteAccount removes an account that is not reserved and not the manager's own.
+// DeleteAccount removes an account that is not reserved and not the manager's
+// own, and ends a recovery of it that is under way.
 func (b *Box) DeleteAccount(manager, name string, from Client) error {
 	b.tries.Lock() // no try on it is under way
 	defer b.tries.Unlock()
-	return b.commit(func(next *state) ([]seclog.Record, error) {
+	err := b.commit(func(next *state) ([]seclog.Record, error) {
 		if err := next.mustBeAdmin(manager); err != nil {
 			return nil, err
 		}
@@ -200,6 +216,10 @@ func (b *Box) DeleteAccount(manager, name string, from Client) error {
 		delete(next.Accounts, name)
 		return []seclog.Record{from.record(manager, "user.delete", name, "ok"), from.record("recorder", "sessions.revoked", name, "ok")}, nil
 	})
+	if err != nil {
+		return err
+	}
+	return b.cancelSupport(name, "account deleted")
 }
 
 func (s *state) mustBeAdmin(name string) error {
@@ -222,8 +242,8 @@ func checkNewAccount(name string, pw rekey.Secret) error {
 	plain := func(c rune) bool {
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_-.@", c)
 	}
-	if name == "" || len(name) > maxAccountName || strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
-		return fmt.Errorf("%w: account name %q; expected 1 to %d letters, digits or _ - . @", rekey.ErrInput, clip(name), maxAccountName)
+	if name == "" || name == "." || name == ".." || len(name) > maxAccountName || strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
+		return fmt.Errorf("%w: account name %q; expected 1 to %d letters, digits or _ - . @ (not . or .. alone)", rekey.ErrInput, clip(name), maxAccountName)
 	}
 	return checkPassword(name, pw.Reveal())
 }

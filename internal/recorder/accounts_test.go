@@ -107,9 +107,11 @@ func TestAccountsAndRights(t *testing.T) {
 		"settings by user": b.SetTable("guest", "UPnP", map[string]string{"Enable": "false"}, web),
 		"reset nobody":     b.ResetPassword(AdminAccount, "nobody", secret("Other-Pass-1"), web),
 		"bad name":         b.AddAccount(AdminAccount, rekey.Account{Name: "a:b", Group: GroupUser}, secret(pw), web),
+		"a dot":            b.AddAccount(AdminAccount, rekey.Account{Name: ".", Group: GroupUser}, secret(pw), web),
+		"two dots":         b.AddAccount(AdminAccount, rekey.Account{Name: "..", Group: GroupUser}, secret(pw), web),
 		"bad group":        b.AddAccount(AdminAccount, rekey.Account{Name: "ab", Group: "root"}, secret(pw), web),
 	} {
-		want := map[string]error{"twice": rekey.ErrConflict, "delete admin": rekey.ErrConflict, "reset nobody": rekey.ErrNotFound, "bad name": rekey.ErrInput, "bad group": rekey.ErrInput}[name]
+		want := map[string]error{"twice": rekey.ErrConflict, "delete admin": rekey.ErrConflict, "reset nobody": rekey.ErrNotFound, "bad name": rekey.ErrInput, "a dot": rekey.ErrInput, "two dots": rekey.ErrInput, "bad group": rekey.ErrInput}[name]
 		if want == nil {
 			want = rekey.ErrDenied
 		}
@@ -147,7 +149,7 @@ func TestActiveUsers(t *testing.T) {
 	t.Parallel()
 	b, _ := newBox(t)
 	_, closeWeb := b.SessionOpened(AdminAccount, web)
-	_, closeSeat := b.SessionOpened(AdminAccount, seatClient)
+	_, closeSeat := b.SessionOpened(AdminAccount, AtSeat())
 	if got := b.Active(); len(got) != 2 || got[0].Client != "Web3.0" || got[1].Client != "GUI" {
 		t.Errorf("active: %+v", got)
 	}

@@ -35,8 +35,10 @@ type Box struct {
 	support *support
 	nobody  account // takes the time of a compare where there is no account
 
-	tries    sync.Mutex               // one login try at a time; taken before mu
-	lockedAt map[string]time.Duration // under tries; boot time at which a lock was seen to start
+	tries     sync.Mutex               // one login try at a time; taken before mu
+	lockedAt  map[string]time.Duration // boot time at which a lock was seen to start; this and the next two under tries
+	strangers map[string]stranger
+	refusals  refusals
 
 	mu      sync.Mutex // one change at a time
 	current atomic.Pointer[state]
@@ -51,7 +53,7 @@ type Box struct {
 func Open(dir string, o Options) (*Box, error) { return open(dir, o, durable.WriteFile) }
 
 func open(dir string, o Options, write writeFile) (b *Box, err error) {
-	b = &Box{dir: dir, rand: o.Rand, now: o.Now, clock: o.Clock, argon: DefaultArgon, write: write, lockedAt: map[string]time.Duration{}}
+	b = &Box{dir: dir, rand: o.Rand, now: o.Now, clock: o.Clock, argon: DefaultArgon, write: write, lockedAt: map[string]time.Duration{}, strangers: map[string]stranger{}, refusals: newRefusals()}
 	b.fill(o)
 	if err := b.load(); err != nil {
 		return nil, err
@@ -124,12 +126,16 @@ func (b *Box) start() error {
 	if err != nil {
 		return storageError("read the device key", err)
 	}
+	store := newGuardStore(b.dir, b.write)
 	b.support, err = newSupport(recovery.GuardConfig{
 		DeviceID: b.id.DeviceID, Epoch: b.id.KeyEpoch, Keys: keys,
-		Store: newGuardStore(b.dir, b.write), Clock: b.clock, Rand: b.rand,
+		Store: store, Clock: b.clock, Rand: b.rand,
 	})
 	if err != nil {
 		return storageError("start the recovery guard", err)
+	}
+	if err := b.missingGuardEvents(store); err != nil {
+		return err
 	}
 	return b.Record("boot", "recorder", b.id.Info.DeviceID, "ok", map[string]string{"firmware": b.id.Firmware})
 }
@@ -161,7 +167,7 @@ func (b *Box) Close() error {
 	b.support.mu.Lock()
 	defer b.support.mu.Unlock()
 	b.support.guard.Close()
-	return errors.Join(over, b.recordGuard(), b.Record("shutdown", "recorder", b.id.Info.DeviceID, "ok", nil), b.journal.Close())
+	return errors.Join(over, b.recordGuard(), b.Record("shutdown", "recorder", b.id.Info.DeviceID, "ok", b.refusals.detail()), b.journal.Close())
 }
 
 // Info is what the recorder says of itself.

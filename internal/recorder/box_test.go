@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"crypto/hpke"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"rekey"
@@ -341,6 +343,29 @@ func TestLogVerifies(t *testing.T) {
 	for event, want := range map[string]int{"recorder.made": 1, "setup.done": 1, "boot": 1, "login": 1, "login.refused": 1, "shutdown": 1} {
 		if got := count(all, event); got != want {
 			t.Errorf("%d records of %s, want %d", got, event, want)
+		}
+	}
+}
+
+// A source of randomness may give less than it is asked for; keys are whole all
+// the same.
+func TestKeysAreDrawnWhole(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := Init(dir, Config{Argon: &cheap, Rand: iotest.OneByteReader(rand.Reader)}); err != nil {
+		t.Fatal(err)
+	}
+	storage, err := readStorageKey(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kdev, err := boot(t, dir, &clock{}).deviceKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string][]byte{"storage key": storage, "K_dev": kdev} {
+		if bytes.HasSuffix(key, make([]byte, 16)) {
+			t.Errorf("the %s ends in zeros", name)
 		}
 	}
 }

@@ -84,6 +84,7 @@ func (b *Box) reset(detail map[string]string) error {
 		next.Accounts = map[string]account{}
 		next.Tables = b.defaults()
 		next.Epoch++
+		next.Review, next.RemoteFor = false, ""
 		return []seclog.Record{
 			{Actor: "button", Event: "button.reset", Object: b.id.Info.DeviceID, Result: "ok", Detail: detail},
 			{Actor: "recorder", Event: "sessions.revoked", Object: "all accounts", Result: "ok"},
@@ -93,5 +94,6 @@ func (b *Box) reset(detail map[string]string) error {
 		return err
 	}
 	clear(b.lockedAt)
+	clear(b.strangers)
 	return b.restartSupport()
 }

@@ -95,7 +95,7 @@ func TestResetKeepsIdentityLogAndFootage(t *testing.T) {
 	if err := b.right(firstPassword); !errors.Is(err, rekey.ErrDenied) {
 		t.Errorf("the old password opens a reset recorder: %v", err)
 	}
-	if err := b.FirstSetup(AdminAccount, secret("Fresh-Pass-7"), seatClient); err != nil {
+	if err := b.FirstSetup(AdminAccount, secret("Fresh-Pass-7"), AtSeat()); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.right("Fresh-Pass-7"); err != nil {

@@ -14,16 +14,17 @@ import (
 // support is the box's half of a temporary password. Only the local seat may
 // come here; the LAN has no verb for it.
 type support struct {
-	mu     sync.Mutex
-	guard  *recovery.Guard
-	config recovery.GuardConfig
-	told   []recovery.Event // not yet in the security log
+	mu      sync.Mutex
+	guard   *recovery.Guard
+	told    []recovery.Event // not yet in the security log
+	asked   uint64           // epoch of the account when the newest challenge was shown; 0 = there was none
+	granted uint64           // the same of the newest grant
 }
 
 func newSupport(config recovery.GuardConfig) (*support, error) {
-	s := &support{config: config}
-	s.config.Events = func(e recovery.Event) { s.told = append(s.told, e) } // under mu: every call of the guard is
-	guard, err := recovery.NewGuard(s.config)
+	s := &support{}
+	config.Events = func(e recovery.Event) { s.told = append(s.told, e) } // under mu: every call of the guard is
+	guard, err := recovery.NewGuard(config)
 	s.guard = guard
 	return s, err
 }
@@ -54,8 +55,8 @@ func (b *Box) recordGuard() error {
 }
 
 func guardRecord(e recovery.Event) seclog.Record {
-	r := seatClient.record("local seat", string(e.Kind), e.Account, e.Detail)
-	r.Detail["event_seq"] = fmt.Sprint(e.Seq)
+	r := AtSeat().record("local seat", string(e.Kind), e.Account, e.Detail)
+	r.Detail[detailGuardEvent] = fmt.Sprint(e.Seq)
 	if e.Challenge != [32]byte{} {
 		r.Detail["challenge_sha256"] = hex.EncodeToString(e.Challenge[:])
 	}
@@ -66,32 +67,61 @@ func guardRecord(e recovery.Event) seclog.Record {
 // the one before. It is refused with rekey.ErrLocked while a penalty runs or
 // within 30 seconds of the last (*recovery.WaitError says how long), and with
 // rekey.ErrUnsupported while the owner has support recovery switched off.
+//
+// A name that is no account gets its challenge, too, so that asking does not
+// tell which names there are. Its answer opens nothing: see SubmitAnswer.
 func (b *Box) NewChallenge(name string) (c recovery.Challenge, err error) {
-	s := b.state()
-	if s.Tables["PwdReset"]["Enable"] != "true" {
-		return c, fmt.Errorf("%w: the owner has switched off recovery by the support desk (PwdReset); an admin or the button remain", rekey.ErrUnsupported)
-	}
-	if _, known := s.Accounts[name]; !known {
-		return c, unknownAccount(name)
-	}
 	err = b.guarded(func(g *recovery.Guard) error {
-		c, err = g.NewChallenge(name, recovery.PurposePassword)
-		return err
+		s := b.state()
+		if err := s.mayRecover(); err != nil {
+			return err
+		}
+		if c, err = g.NewChallenge(name, recovery.PurposePassword); err != nil {
+			return err
+		}
+		b.support.asked = s.Accounts[name].Epoch
+		return nil
 	})
 	return c, err
+}
+
+// mayRecover tells whether temporary passwords are in use at all.
+func (s *state) mayRecover() error {
+	switch {
+	case len(s.Accounts) == 0:
+		return fmt.Errorf("%w: the recorder is in factory state; there is no password to recover", rekey.ErrConflict)
+	case s.Tables[recoveryTable]["Enable"] != "true":
+		return fmt.Errorf("%w: the owner has switched off recovery by the support desk (PwdReset); an admin or the button remain", rekey.ErrUnsupported)
+	}
+	return nil
 }
 
 // SubmitAnswer tries the desk's answer, as typed, for this account. A mistyped
 // one (*recovery.MistypedError, rekey.ErrInput) costs nothing; a wrong one
 // (*recovery.WrongAnswerError, rekey.ErrDenied) is charged before it is
-// compared. The grant lets its holder set one new password.
+// compared. The grant lets its holder set one new password. Only the right
+// answer for a name that is no account is told so (rekey.ErrNotFound): it took a
+// case at the desk.
 func (b *Box) SubmitAnswer(name, text string) (grant *recovery.Grant, err error) {
 	err = b.guarded(func(g *recovery.Guard) error {
-		if s := g.State(); s.Open && s.Account != name {
+		s := g.State()
+		if s.Open && s.Account != name {
 			return fmt.Errorf("%w: the open challenge is for account %q, not %q", rekey.ErrConflict, s.Account, clip(name))
 		}
-		grant, err = g.Answer(text)
-		return err
+		if s.Open {
+			if err := b.outlived(g, name, b.support.asked); err != nil {
+				return err
+			}
+		}
+		if grant, err = g.Answer(text); err != nil {
+			return err
+		}
+		if b.support.asked == 0 {
+			g.Cancel(name, "no such account")
+			return unknownAccount(name)
+		}
+		b.support.granted = b.support.asked
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -99,9 +129,31 @@ func (b *Box) SubmitAnswer(name, text string) (grant *recovery.Grant, err error)
 	return grant, nil
 }
 
+// outlived ends challenge and grant that outlived what they were for. It is the
+// second wall: whatever ends them has cancelled them already.
+func (b *Box) outlived(g *recovery.Guard, name string, epoch uint64) error {
+	s := b.state()
+	if err := s.mayRecover(); err != nil {
+		g.Cancel("", "switched off")
+		return err
+	}
+	if s.Accounts[name].Epoch != epoch {
+		g.Cancel(name, "account changed")
+	}
+	return nil
+}
+
+// cancelSupport ends challenge and grant of an account, or any with "".
+func (b *Box) cancelSupport(name, why string) error {
+	return b.guarded(func(g *recovery.Guard) error {
+		g.Cancel(name, why)
+		return nil
+	})
+}
+
 // SetPasswordByGrant sets the new password: policy first, which costs nothing;
 // then the grant is used up; then one transaction of both hashes, the end of all
-// sessions and the record.
+// sessions, what mistrust does, and the records.
 func (b *Box) SetPasswordByGrant(grant *recovery.Grant, name string, new rekey.Secret) error {
 	if err := checkPassword(name, new.Reveal()); err != nil {
 		return err
@@ -115,12 +167,17 @@ func (b *Box) SetPasswordByGrant(grant *recovery.Grant, name string, new rekey.S
 		return unknownAccount(name)
 	}
 	err := b.guarded(func(g *recovery.Guard) error {
+		if g.State().GrantAccount == name {
+			if err := b.outlived(g, name, b.support.granted); err != nil {
+				return err
+			}
+		}
 		return g.Redeem(grant, name, recovery.PurposePassword)
 	})
 	if err != nil {
 		return err
 	}
-	return b.setPassword("local seat", name, new, seatClient, "temporary password")
+	return b.setPassword("local seat", name, new, AtSeat(), wayTemporary)
 }
 
 // GuardState is what the seat's screen shows of challenge, tries and penalty.
@@ -166,15 +223,10 @@ func (b *Box) EnableSupport(manager string) error {
 // restartSupport ends challenge and grant and lifts a lasting refusal, after a
 // reset by the button.
 func (b *Box) restartSupport() error {
-	b.support.mu.Lock()
-	defer b.support.mu.Unlock()
-	b.support.guard.Close()
-	guard, err := recovery.NewGuard(b.support.config)
-	if err != nil {
-		return storageError("restart the recovery guard", err)
-	}
-	b.support.guard = guard
-	return errors.Join(guard.Enable(), b.recordGuard())
+	return b.guarded(func(g *recovery.Guard) error {
+		g.Cancel("", "button reset")
+		return g.Enable()
+	})
 }
 
 // supportError gives the guard's refusals their kind.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -128,7 +129,7 @@ func (c Config) withDefaults() Config {
 func build(dir string, i identity, c Config) error {
 	storage, kdev := make([]byte, chacha20poly1305.KeySize), make([]byte, recovery.KeySize)
 	for _, key := range [][]byte{storage, kdev} {
-		if _, err := c.Rand.Read(key); err != nil {
+		if _, err := io.ReadFull(c.Rand, key); err != nil {
 			return storageError("draw keys", err)
 		}
 	}

@@ -10,13 +10,15 @@ import (
 	"time"
 	"unicode"
 
+	"rekey/recovery"
 	"rekey/seclog"
 )
 
 // Keys of a record's detail.
 const (
-	detailChange = "change"      // marks the records of one change of the state
-	detailClock  = "boottime_ms" // time since boot
+	detailChange     = "change"      // marks the records of one change of the state
+	detailClock      = "boottime_ms" // time since boot
+	detailGuardEvent = "event_seq"   // number of an event of the guard
 )
 
 // record starts a record of something that this client did.
@@ -86,11 +88,8 @@ func missing(dir string, pending []seclog.Record) ([]seclog.Record, error) {
 		return nil, nil
 	}
 	seen := map[string]bool{}
-	for r, err := range seclog.Records(os.DirFS(filepath.Join(dir, logDir))) {
-		if err != nil {
-			return nil, storageError("read the security log", err)
-		}
-		seen[r.Detail[detailChange]] = true
+	if err := eachRecord(dir, func(r seclog.Record) { seen[r.Detail[detailChange]] = true }); err != nil {
+		return nil, err
 	}
 	var lost []seclog.Record
 	for _, r := range pending {
@@ -100,6 +99,40 @@ func missing(dir string, pending []seclog.Record) ([]seclog.Record, error) {
 		}
 	}
 	return lost, nil
+}
+
+func eachRecord(dir string, see func(seclog.Record)) error {
+	for r, err := range seclog.Records(os.DirFS(filepath.Join(dir, logDir))) {
+		if err != nil {
+			return storageError("read the security log", err)
+		}
+		see(r)
+	}
+	return nil
+}
+
+// missingGuardEvents compares the guard's record with the log. The guard counts
+// its events in a file of its own, so a log that knows fewer was cut, or the
+// power went between the two. That is recorded once, with both numbers, and
+// refuses nothing: the owner must still get in.
+func (b *Box) missingGuardEvents(store recovery.Store) error {
+	saved, err := store.Load()
+	if err != nil {
+		return storageError("read the guard's record", err)
+	}
+	var known uint64
+	err = eachRecord(b.dir, func(r seclog.Record) {
+		if n, err := strconv.ParseUint(r.Detail[detailGuardEvent], 10, 64); err == nil {
+			known = max(known, n)
+		}
+	})
+	if err != nil || known >= saved.LastEventSeq {
+		return err
+	}
+	return b.Record("guard.events_missing", "recorder", b.id.Info.DeviceID, "the log knows fewer events than the guard", map[string]string{
+		detailGuardEvent: strconv.FormatUint(saved.LastEventSeq, 10), // so that the next boot does not tell it again
+		"log_event_seq":  strconv.FormatUint(known, 10),
+	})
 }
 
 // clip keeps what strangers send from filling the log or an error.

@@ -26,6 +26,10 @@ func (e *PolicyError) Unwrap() error { return rekey.ErrInput }
 // Policy is what a password must look like.
 func (b *Box) Policy() rekey.PasswordRule { return passwordRule }
 
+// CheckPassword refuses, with a *PolicyError, what the rule does not allow as
+// the account's new password. It costs nothing.
+func CheckPassword(account string, pw rekey.Secret) error { return checkPassword(account, pw.Reveal()) }
+
 // checkPassword refuses what the rule does not allow, naming the first rule broken.
 func checkPassword(account, pw string) error {
 	r := passwordRule

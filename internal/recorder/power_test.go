@@ -297,3 +297,32 @@ func TestLockOutModel(t *testing.T) {
 		}
 	})
 }
+
+// A write that fails before anything is on disk: the disk still holds the
+// version before, and that names records as pending that are in the log.
+func TestWriteThatFailsRepeatsNoRecord(t *testing.T) {
+	t.Parallel()
+	b, _ := newBox(t)
+	if err := b.ResetPassword(AdminAccount, AdminAccount, secret("Next-Pass-2"), web); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		b.write = cutAfter(0)
+		if err := b.SetTable(AdminAccount, "UPnP", map[string]string{"Enable": "false"}, web); !errors.Is(err, errPower) {
+			t.Fatal(err)
+		}
+		b.write = durable.WriteFile
+		if err := b.right("Next-Pass-2"); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.SetTable(AdminAccount, "NTP", map[string]string{"Enable": "true"}, web); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := events(t, b.Dir())
+	for event, want := range map[string]int{"password.set": 1, "sessions.revoked": 1, "login": 3, "service.off": 0, "settings.set": 3} {
+		if n := count(all, event); n != want {
+			t.Errorf("%d records of %s, want %d", n, event, want)
+		}
+	}
+}

@@ -61,5 +61,5 @@ type Client struct {
 	Type    string // as recorders list it: "Web3.0", "CGI", "RTSP", "GUI"
 }
 
-// Seat is the client that stands in front of the box.
-var seatClient = Client{Via: rekey.InterfaceSeat, Address: "local", Type: "GUI"}
+// AtSeat is the client that stands in front of the box.
+func AtSeat() Client { return Client{Via: rekey.InterfaceSeat, Address: "local", Type: "GUI"} }

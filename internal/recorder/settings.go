@@ -46,6 +46,12 @@ func defaultTables(i identity) map[string]map[string]string {
 	}
 }
 
+// Tables that the box itself goes by.
+const (
+	recoveryTable = "PwdReset"  // recovery by the support desk
+	remoteTable   = "T2UServer" // remote access by way of the maker's servers
+)
+
 // Ports are where the faces of the box really listen; 0 = not at all. Real
 // recorders listen where their settings say; this one may share a machine.
 type Ports struct {
@@ -101,29 +107,52 @@ func (b *Box) SetTable(actor, name string, changed map[string]string, from Clien
 	if !ok {
 		return fmt.Errorf("%w: the recorder has no settings named %q", rekey.ErrNotFound, clip(name))
 	}
-	return b.commit(func(next *state) ([]seclog.Record, error) {
+	b.tries.Lock() // the lock policy may be among them
+	defer b.tries.Unlock()
+	err := b.commit(func(next *state) ([]seclog.Record, error) {
 		if err := next.mustBeAdmin(actor); err != nil {
 			return nil, err
 		}
-		table := maps.Clone(next.Tables[name])
-		detail := map[string]string{"address": from.Address, "client": from.Type}
-		for key, value := range changed {
-			old, known := table[key]
-			if !known || old == value {
-				continue
-			}
-			if err := checkValue(name, key, schema[key], value); err != nil {
-				return nil, err
-			}
-			table[key] = value
-			detail["set "+key] = value
+		before := next.lockPolicy()
+		detail, err := next.setTable(name, schema, changed)
+		if err != nil {
+			return nil, err
 		}
-		next.Tables[name] = table
-		return []seclog.Record{{Actor: actor, Event: settingEvent(name, table, detail), Object: name, Result: "ok", Detail: detail}}, nil
+		if after := next.lockPolicy(); after.Enabled && (!before.Enabled || after.Tries < before.Tries) {
+			b.forgive(next)
+		}
+		maps.Copy(detail, map[string]string{"address": from.Address, "client": from.Type})
+		return []seclog.Record{{Actor: actor, Event: settingEvent(next.Tables[name], detail), Object: name, Result: "ok", Detail: detail}}, nil
 	})
+	if err != nil || name != recoveryTable || b.state().Tables[recoveryTable]["Enable"] == "true" {
+		return err
+	}
+	return b.cancelSupport("", "switched off")
 }
 
-func settingEvent(name string, table, detail map[string]string) string {
+// setTable changes the keys that the table has, and gives them for the record.
+func (s *state) setTable(name string, schema, changed map[string]string) (detail map[string]string, err error) {
+	table := maps.Clone(s.Tables[name])
+	detail = map[string]string{}
+	for key, value := range changed {
+		old, known := table[key]
+		if !known || old == value {
+			continue
+		}
+		if err := checkValue(name, key, schema[key], value); err != nil {
+			return nil, err
+		}
+		table[key] = value
+		detail["set "+key] = value
+	}
+	s.Tables[name] = table
+	if name == remoteTable {
+		s.RemoteFor = "" // decided by hand
+	}
+	return detail, nil
+}
+
+func settingEvent(table, detail map[string]string) string {
 	switch {
 	case detail["set Enable"] == "":
 		return "settings.set"

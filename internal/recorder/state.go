@@ -25,6 +25,11 @@ type state struct {
 	Epoch    uint64                       `json:"epoch"`  // newest epoch of any account, deleted ones included
 	Accounts map[string]account           `json:"accounts"`
 	Tables   map[string]map[string]string `json:"settings"`
+	// Review: an admin has to look through the recorder; see mistrust.
+	Review bool `json:"review,omitempty"`
+	// RemoteFor is the account whose next login gives remote access back; "" = it
+	// is as the settings say.
+	RemoteFor string `json:"remote_for,omitempty"`
 	// Pending are the records that tell of this change. They are in the security
 	// log right after the file is written; Open appends those that a power cut
 	// kept out.
@@ -106,10 +111,12 @@ func (b *Box) settle() error {
 	return nil
 }
 
-// doubt takes over whatever the disk holds after a write that failed: the
-// rename may have happened although the folder could not be synced.
+// doubt takes over what the disk holds after a write that failed, where that is
+// the new version: the rename may have happened although the folder could not be
+// synced. The version before stays as it is in memory, since the disk's copy
+// still names records as pending that the log has already.
 func (b *Box) doubt(cause error) error {
-	if s, err := loadState(b.dir); err == nil {
+	if s, err := loadState(b.dir); err == nil && s.Change != b.state().Change {
 		b.current.Store(s)
 	}
 	return storageError("write the accounts and settings", cause)

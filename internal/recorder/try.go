@@ -19,7 +19,8 @@ import (
 // run where the account is locked. Any other error is rekey.ErrStorage and means
 // refused as well. proof must not call the box.
 //
-// An account that does not exist takes the same time as one that does.
+// A name that is no account takes the same time, counts down and locks as one
+// that is.
 func (b *Box) Prove(name string, from Client, proof func(ha1 string) bool) (epoch uint64, err error) {
 	b.tries.Lock()
 	defer b.tries.Unlock()
@@ -62,6 +63,7 @@ func (b *Box) digest(name string, proof func(ha1 string) bool) func(account) boo
 
 // try charges, compares and settles. The caller holds tries.
 func (b *Box) try(name string, from Client, compare func(account) bool) (uint64, error) {
+	name = clip(name) // changes no account's name
 	if left := b.lockedFor(name); left > 0 {
 		return 0, b.refuseLocked(name, from, left)
 	}
@@ -78,50 +80,44 @@ func (b *Box) try(name string, from Client, compare func(account) bool) (uint64,
 	return a.Epoch, b.accept(name, from)
 }
 
-// charge counts the try before it is made. For an account that does not exist
-// the file is written just the same: it must not answer sooner.
+// charge counts the try before it is made. For a name that is no account the
+// file is written just the same: it must not answer sooner.
 func (b *Box) charge(name string) error {
 	return b.commit(func(next *state) ([]seclog.Record, error) {
-		a, known := next.Accounts[name]
-		if !known {
-			return nil, nil
-		}
-		if p := next.lockPolicy(); p.Enabled && a.Fails >= p.Tries {
-			a.Fails = 0 // the lock is over, or lockedFor had refused
+		fails := b.fails(next, name)
+		if p := next.lockPolicy(); p.Enabled && fails >= p.Tries {
+			fails = 0 // the lock is over, or lockedFor had refused
 			delete(b.lockedAt, name)
 		}
-		a.Fails++
-		next.Accounts[name] = a
+		b.setFails(next, name, fails+1)
 		return nil, nil
 	})
 }
 
 func (b *Box) accept(name string, from Client) error {
 	return b.commit(func(next *state) ([]seclog.Record, error) {
-		a := next.Accounts[name]
-		a.Fails = 0
-		next.Accounts[name] = a
-		return []seclog.Record{from.record(name, "login", name, "ok")}, nil
+		b.setFails(next, name, 0)
+		return append([]seclog.Record{from.record(name, "login", name, "ok")}, next.trust(name, from)...), nil
 	})
 }
 
 // refuse logs a wrong try, and the lock that it may have brought.
 func (b *Box) refuse(name string, from Client) error {
-	p := b.LockPolicy()
+	p, s := b.LockPolicy(), b.state()
 	e := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: from.Via, Account: name, TriesLeft: -1, Said: "user or password not valid"}
 	records := []seclog.Record{from.record(name, "login.refused", name, "wrong")}
 	if p.Enabled {
-		a, known := b.state().Accounts[name]
-		if !known {
-			a.Fails = 1 // as if it were there
-		}
-		e.TriesLeft = max(0, p.Tries-a.Fails)
+		e.TriesLeft = max(0, p.Tries-b.fails(s, name))
 	}
 	if e.TriesLeft == 0 {
 		e.LockedFor = b.lockedFor(name)
 		records = append(records, from.record("recorder", "account.locked", name, e.LockedFor.String()))
 	}
-	if err := b.log(records...); err != nil {
+	write := b.log
+	if _, known := s.Accounts[name]; !known {
+		write = b.logStranger
+	}
+	if err := write(records...); err != nil {
 		return errors.Join(e, err)
 	}
 	return e
@@ -131,7 +127,7 @@ func (b *Box) refuseLocked(name string, from Client, left time.Duration) error {
 	e := &rekey.LoginError{Kind: rekey.ErrLocked, Interface: from.Via, Account: name, TriesLeft: 0, LockedFor: left, Said: "account locked"}
 	r := from.record(name, "login.refused", name, "locked")
 	r.Detail["seconds_left"] = strconv.Itoa(int(left / time.Second))
-	if err := b.log(r); err != nil {
+	if _, err := b.logHeldDown(r); err != nil {
 		return errors.Join(e, err)
 	}
 	return e
@@ -143,7 +139,7 @@ func (b *Box) refuseLocked(name string, from Client, left time.Duration) error {
 func (b *Box) lockedFor(name string) time.Duration {
 	s := b.state()
 	p := s.lockPolicy()
-	if a, known := s.Accounts[name]; !known || !p.Enabled || a.Fails < p.Tries {
+	if !p.Enabled || b.fails(s, name) < p.Tries {
 		delete(b.lockedAt, name)
 		return 0
 	}
@@ -156,11 +152,14 @@ func (b *Box) lockedFor(name string) time.Duration {
 	return max(0, at+p.LockFor-now)
 }
 
-// Locked tells how long the account stays locked; 0 = it is not.
-func (b *Box) Locked(name string) time.Duration {
-	b.tries.Lock()
-	defer b.tries.Unlock()
-	return b.lockedFor(name)
+// forgive forgets every wrong try: under the policy before they could not lock,
+// or not yet. The caller holds tries.
+func (b *Box) forgive(next *state) {
+	for name := range next.Accounts {
+		b.setFails(next, name, 0)
+	}
+	clear(b.lockedAt)
+	clear(b.strangers)
 }
 
 // settleLocks forgets the wrong tries of locks that have run out. The caller
@@ -179,9 +178,7 @@ func (b *Box) settleLocks() error {
 	}
 	return b.commit(func(next *state) ([]seclog.Record, error) {
 		for _, name := range over {
-			a := next.Accounts[name]
-			a.Fails = 0
-			next.Accounts[name] = a
+			b.setFails(next, name, 0)
 		}
 		return nil, nil
 	})

@@ -2,6 +2,8 @@ package recorder
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,32 +101,99 @@ func TestParallelWrongLoginsCompareNoMoreThanAllowed(t *testing.T) {
 	if n := compared.Load(); n != 5 {
 		t.Errorf("%d comparisons, want 5", n)
 	}
-	if n := count(events(t, b.Dir()), "login.refused"); n != 200 {
-		t.Errorf("%d refusals on record, want 200", n)
+	if n := count(events(t, b.Dir()), "login.refused"); n != 5+20 {
+		t.Errorf("%d refusals on record, want 5 wrong tries and the first 20 on the locked account", n)
 	}
 }
 
-func TestUnknownAccount(t *testing.T) {
+// A name that is no account is refused with the same words, counts and locks as
+// one that is.
+func TestUnknownAccountAnswersAsAKnownOne(t *testing.T) {
 	t.Parallel()
-	b, _ := newBox(t)
-	compared := 0
-	for range 8 {
-		_, err := b.Prove("nobody", web, func(string) bool { compared++; return true })
-		if e := loginError(t, err); !errors.Is(e, rekey.ErrDenied) || e.TriesLeft != 4 {
-			t.Errorf("got %v, %d left", e.Kind, e.TriesLeft)
-		}
+	b, c := newBox(t)
+	type refusal struct {
+		kind   error
+		left   int
+		locked time.Duration
 	}
-	if compared != 8 {
-		t.Errorf("the proof ran %d times, want 8: an unknown account must take as long as a known one", compared)
+	story := func(name string) (told []refusal, compared int) {
+		try := func() {
+			_, err := b.Prove(name, web, func(string) bool { compared++; return false })
+			e := loginError(t, err)
+			told = append(told, refusal{e.Kind, e.TriesLeft, e.LockedFor})
+		}
+		for range 8 {
+			try()
+		}
+		c.advance(31 * time.Minute)
+		try()
+		return told, compared
+	}
+	known, comparedKnown := story(AdminAccount)
+	for _, name := range []string{"nobody", strings.Repeat("x", 5000)} {
+		unknown, compared := story(name)
+		if !slices.Equal(known, unknown) || compared != comparedKnown || compared != 6 {
+			t.Errorf("known: %v, %d compared; unknown: %v, %d compared", known, comparedKnown, unknown, compared)
+		}
 	}
 	if _, err := b.Password(nobodyName, secret("whatever-1"), web); !errors.Is(err, rekey.ErrDenied) {
 		t.Errorf("nobody got in: %v", err)
 	}
-	if _, err := b.Password(strings.Repeat("x", 5000), secret("whatever-1"), web); !errors.Is(err, rekey.ErrDenied) {
-		t.Error(err)
+	if _, err := b.Prove("nobody else", web, func(string) bool { return true }); !errors.Is(err, rekey.ErrDenied) {
+		t.Errorf("a proof for nobody: %v", err)
 	}
 	if err := b.right(firstPassword); err != nil {
 		t.Errorf("tries on unknown accounts touched a known one: %v", err)
+	}
+}
+
+func TestStrangersAreFewInMemory(t *testing.T) {
+	t.Parallel()
+	b, c := newBox(t)
+	for n := range maxStrangers + 10 {
+		c.advance(time.Second)
+		b.setFails(b.state(), fmt.Sprint("stranger", n), 5)
+		b.lockedFor(fmt.Sprint("stranger", n))
+	}
+	if len(b.strangers) != maxStrangers || len(b.lockedAt) != maxStrangers {
+		t.Errorf("%d strangers and %d locks are kept, want %d", len(b.strangers), len(b.lockedAt), maxStrangers)
+	}
+	if b.fails(b.state(), "stranger9") != 0 || b.fails(b.state(), "stranger10") != 5 {
+		t.Error("others than the oldest were forgotten")
+	}
+}
+
+// Strangers do not fill the disk: what they can do without end is recorded in a
+// burst and then now and then, with the number that was left out.
+func TestRefusalsOfStrangersAreHeldDown(t *testing.T) {
+	t.Parallel()
+	b, c := newBox(t)
+	stranger := func(n int) { _, _ = b.Prove(fmt.Sprint("stranger", n), web, func(string) bool { return false }) }
+	for n := range 60 {
+		stranger(n)
+	}
+	if n := count(events(t, b.Dir()), "login.refused"); n != 20 {
+		t.Errorf("%d refusals on record, want the first 20", n)
+	}
+	c.advance(10 * time.Second)
+	stranger(60)
+	all := events(t, b.Dir())
+	if last := all[len(all)-1]; count(all, "login.refused") != 21 || last.Detail["refusals_left_out"] != "40" {
+		t.Errorf("%d on record, the last says %v", count(all, "login.refused"), last.Detail)
+	}
+	for range 5 {
+		_ = b.right("wrong-Pass-1")
+	}
+	if n := count(events(t, b.Dir()), "login.refused"); n != 26 {
+		t.Errorf("%d on record, want every wrong try on an account", n)
+	}
+	_ = b.right("wrong-Pass-1")
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	all = events(t, b.Dir())
+	if last := all[len(all)-1]; last.Event != "shutdown" || last.Detail["refusals_left_out"] != "1" {
+		t.Errorf("at the end: %s %v", last.Event, last.Detail)
 	}
 }
 
@@ -178,5 +247,49 @@ func TestLockPolicy(t *testing.T) {
 		if e := loginError(t, b.right("wrong-Pass-1")); !errors.Is(e, rekey.ErrDenied) || e.TriesLeft != -1 {
 			t.Errorf("without a lock: %v, %d left", e.Kind, e.TriesLeft)
 		}
+	}
+}
+
+// Wrong tries that were counted while they could not lock do not lock the owner
+// out once they can.
+func TestStricterLockPolicyBeginsAtNought(t *testing.T) {
+	t.Parallel()
+	policy := func(t *testing.T, b *Box, on bool, tries int) {
+		t.Helper()
+		if err := b.SetLockPolicy(AdminAccount, rekey.LockPolicy{Enabled: on, Tries: tries, LockFor: 30 * time.Minute}, web); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		on           bool
+		before, then int
+		want         error
+		left         int
+	}{
+		"switched on":   {false, 5, 5, rekey.ErrDenied, 4},
+		"fewer tries":   {true, 10, 5, rekey.ErrDenied, 4},
+		"more tries":    {true, 10, 20, rekey.ErrDenied, 12},
+		"the same":      {true, 10, 10, rekey.ErrDenied, 2},
+		"fewer, locked": {true, 7, 5, rekey.ErrDenied, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, _ := newBox(t)
+			policy(t, b, c.on, c.before)
+			for range 7 {
+				_ = b.right("wrong-Pass-1")
+				_, _ = b.Password("nobody", secret("wrong-Pass-1"), web)
+			}
+			policy(t, b, true, c.then)
+			_, unknown := b.Password("nobody", secret("wrong-Pass-1"), web)
+			for _, err := range []error{b.right("wrong-Pass-1"), unknown} {
+				if e := loginError(t, err); !errors.Is(e, c.want) || e.TriesLeft != c.left {
+					t.Errorf("%v, %d left; want %v, %d left", e.Kind, e.TriesLeft, c.want, c.left)
+				}
+			}
+			if err := b.right(firstPassword); err != nil {
+				t.Errorf("the owner: %v", err)
+			}
+		})
 	}
 }

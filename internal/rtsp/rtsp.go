@@ -65,7 +65,7 @@ func Check(ctx context.Context, at rekey.Interface, path string, l rekey.Login, 
 
 // settle reads the answer to the password.
 func (c *conn) settle(res *base.Response, l rekey.Login, tries rekey.Tries) error {
-	refusal := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: rekey.InterfaceRTSP, Account: l.Account, TriesLeft: -1, Said: res.StatusMessage}
+	refusal := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: rekey.InterfaceRTSP, Account: l.Account, TriesLeft: -1, Said: transport.Printable(res.StatusMessage)}
 	switch res.StatusCode {
 	case base.StatusOK:
 		return tries.Settle(l.Account, nil)
@@ -111,7 +111,7 @@ func answer(res *base.Response, url string, l rekey.Login) (string, error) {
 		Method: string(base.Describe), URI: url, Count: 1, Username: l.Account, Password: l.Password.Reveal(),
 	})
 	if err != nil {
-		return "", fmt.Errorf("%w: digest: %w", rekey.ErrUnsupported, err)
+		return "", fmt.Errorf("%w: a digest login that rekey does not know", rekey.ErrUnsupported)
 	}
 	return credentials.String(), nil
 }
@@ -129,7 +129,7 @@ func dial(ctx context.Context, at rekey.Interface) (*conn, error) {
 	d := net.Dialer{Timeout: connectLimit}
 	n, err := d.DialContext(ctx, "tcp", at.Address())
 	if err != nil {
-		return nil, unreachable(at, err)
+		return nil, unreachable(at, err, false)
 	}
 	if at.TLS {
 		n = tls.Client(n, transport.Pinned(at.CertSHA256))
@@ -157,26 +157,26 @@ func (c *conn) ask(ctx context.Context, method base.Method, url, authorization s
 	}
 	b.WriteString("\r\n")
 	if err := c.net.SetDeadline(time.Now().Add(answerLimit)); err != nil {
-		return nil, unreachable(c.at, err)
+		return nil, unreachable(c.at, err, true)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, unreachable(c.at, err)
+		return nil, unreachable(c.at, err, true)
 	}
 	if _, err := c.net.Write([]byte(b.String())); err != nil {
-		return nil, unreachable(c.at, err)
+		return nil, unreachable(c.at, err, true)
 	}
 	var res base.Response
 	if err := res.Unmarshal(c.in); err != nil {
-		return nil, unreachable(c.at, err)
+		return nil, unreachable(c.at, err, true)
 	}
 	return &res, nil
 }
 
 // odd is an answer that says nothing about the password.
 func (c *conn) odd(res *base.Response) error {
-	return fmt.Errorf("%w: rtsp at %s answered %d %q, so the password could not be tried there", rekey.ErrUnreachable, c.at.Address(), res.StatusCode, res.StatusMessage)
+	return fmt.Errorf("%w: rtsp at %s answered %d %q, so the password could not be tried there", rekey.ErrUnreachable, c.at.Address(), res.StatusCode, transport.Printable(res.StatusMessage))
 }
 
-func unreachable(at rekey.Interface, err error) error {
-	return fmt.Errorf("%w: rtsp at %s: %w; check that the stream port is right", rekey.ErrUnreachable, at.Address(), err)
+func unreachable(at rekey.Interface, err error, sent bool) error {
+	return &transport.Error{Kind: rekey.ErrUnreachable, Host: "rtsp at " + at.Address(), Sent: sent, Err: err, Hint: "check that the stream port is right"}
 }

@@ -44,6 +44,14 @@ func (d *Digest) sign(req *http.Request, now time.Time) (string, error) {
 	if d.challenge == nil || (d.count > 0 && now.Sub(d.used) > nonceAge) {
 		return "", nil
 	}
+	// What cannot be signed is no login try, so the try is booked after this.
+	credentials, err := digest.Digest(d.challenge, digest.Options{
+		Method: req.Method, URI: req.URL.RequestURI(), GetBody: req.GetBody, Count: d.count + 1,
+		Username: d.Login.Account, Password: d.Login.Password.Reveal(),
+	})
+	if err != nil {
+		return "", fmt.Errorf("%w: the recorder wants a digest login that rekey does not know", rekey.ErrUnsupported)
+	}
 	if !d.accepted && d.Spend != nil {
 		if err := d.Spend(); err != nil {
 			return "", err
@@ -51,13 +59,6 @@ func (d *Digest) sign(req *http.Request, now time.Time) (string, error) {
 	}
 	d.count++
 	d.used = now
-	credentials, err := digest.Digest(d.challenge, digest.Options{
-		Method: req.Method, URI: req.URL.RequestURI(), GetBody: req.GetBody, Count: d.count,
-		Username: d.Login.Account, Password: d.Login.Password.Reveal(),
-	})
-	if err != nil {
-		return "", fmt.Errorf("%w: digest login: %w", rekey.ErrUnsupported, err)
-	}
 	return credentials.String(), nil
 }
 

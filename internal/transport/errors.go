@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strconv"
@@ -27,8 +28,51 @@ func (e *Error) Error() string {
 	if e.Sent {
 		how = "after the request was sent"
 	}
-	return fmt.Sprintf("%v: %s, %s: %s; %s", e.Kind, e.Host, how, shorten(e.Err.Error()), e.Hint)
+	return fmt.Sprintf("%v: %s, %s: %s; %s", e.Kind, e.Host, how, e.why(), e.Hint)
 }
+
+// ownError is a fault that this package found; its words are its own.
+type ownError struct{ why string }
+
+func (e ownError) Error() string { return e.why }
+
+// why tells the fault. Once something was sent, the words of net/http may be
+// those of the peer, who may repeat a password in them: they stay out.
+func (e *Error) why() string {
+	const most = 300
+	cause := e.Err
+	if e.Sent {
+		cause = wordsOfOurs(e.Err)
+	}
+	text := strings.Map(visible, cause.Error())
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most]) + "..."
+	}
+	return text
+}
+
+// wordsOfOurs is the part of an error that no peer can have written.
+func wordsOfOurs(err error) error {
+	var own ownError
+	var changed *pinError
+	var network net.Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &changed):
+		return changed
+	case errors.As(err, &network):
+		return network
+	}
+	for _, known := range []error{errIdle, errSlow, context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.EOF} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return errNoAnswer
+}
+
+var errNoAnswer = ownError{"what came is no answer that can be read"}
 
 // Unwrap returns the kind and the cause.
 func (e *Error) Unwrap() []error { return []error{e.Kind, e.Err} }
@@ -60,20 +104,7 @@ func (c *Client) failed(err error, sent bool) error {
 }
 
 func tooLargeError(limit int64) error {
-	return fmt.Errorf("the answer is larger than %d bytes", limit)
-}
-
-func shorten(s string) string {
-	const most = 300
-	if len(s) > most {
-		s = s[:most] + "..."
-	}
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
+	return ownError{fmt.Sprintf("the answer is larger than %d bytes", limit)}
 }
 
 // RedirectError is an answer that points elsewhere. It is never followed here.
@@ -91,7 +122,7 @@ func (e *RedirectError) Error() string {
 	if e.To.TLS {
 		scheme = "https"
 	}
-	return fmt.Sprintf("%v: %s sends on to %s://%s; give that address if it is the recorder", rekey.ErrUnreachable, e.From, scheme, e.To.Address())
+	return fmt.Sprintf("%v: %s sends on to %s://%s; give that address if it is the recorder", rekey.ErrUnreachable, e.From, scheme, Printable(e.To.Address()))
 }
 
 // Unwrap returns rekey.ErrUnreachable.
@@ -102,7 +133,7 @@ func (c *Client) redirected(location string) error {
 	base := &url.URL{Scheme: scheme(c.at.TLS), Host: c.at.Address(), Path: "/"}
 	u, err := base.Parse(location)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return c.failed(errors.New("the answer is a redirect that cannot be read"), true)
+		return c.failed(ownError{"the answer is a redirect that cannot be read"}, true)
 	}
 	to := rekey.Interface{Kind: c.at.Kind, Host: u.Hostname(), TLS: u.Scheme == "https", Port: 80}
 	if to.TLS {
@@ -111,7 +142,7 @@ func (c *Client) redirected(location string) error {
 	if p := u.Port(); p != "" {
 		n, err := strconv.ParseUint(p, 10, 16)
 		if err != nil || n == 0 {
-			return c.failed(errors.New("the answer is a redirect to a port that cannot be"), true)
+			return c.failed(ownError{"the answer is a redirect to a port that cannot be"}, true)
 		}
 		to.Port = int(n)
 	}

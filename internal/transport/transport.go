@@ -24,6 +24,8 @@ type Limits struct {
 	Header  time.Duration // from the request to the head of the answer; 10 s
 	Whole   time.Duration // one Do, everything included; 30 s
 	Idle    time.Duration // between two reads of a Stream; 30 s
+	Window  time.Duration // of waiting, over which a Stream has to come at Rate; 5 min
+	Rate    int64         // bytes a second; 16 KiB, so that no body drips for ever
 	Body    int64         // bytes of an answer of Do; 4 MiB
 }
 
@@ -39,6 +41,12 @@ func (l Limits) orUsual() Limits {
 	}
 	if l.Idle == 0 {
 		l.Idle = 30 * time.Second
+	}
+	if l.Window == 0 {
+		l.Window = 5 * time.Minute
+	}
+	if l.Rate == 0 {
+		l.Rate = 16 << 10
 	}
 	if l.Body == 0 {
 		l.Body = 4 << 20
@@ -163,7 +171,7 @@ func (c *Client) Stream(ctx context.Context, r Request) (*Stream, error) {
 		return nil, err
 	}
 	c.trace(ctx, r, res.StatusCode, res.ContentLength, began)
-	body := newIdleReader(ctx, res.Body, c.limits.Idle, cancel, c.failed)
+	body := newIdleReader(ctx, res.Body, c.limits, cancel, c.failed)
 	return &Stream{Status: res.StatusCode, Header: res.Header, Length: res.ContentLength, Signed: signed, Body: body}, nil
 }
 

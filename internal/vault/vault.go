@@ -178,6 +178,25 @@ func (v *Vault) Current(ctx context.Context, recorder, account string) (Entry, b
 	return Entry{}, false, nil
 }
 
+// OfAccount returns the entries of one account, the oldest first. Damage
+// elsewhere in the vault does not matter to it.
+func (v *Vault) OfAccount(ctx context.Context, recorder, account string) ([]Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("list account: %w", err)
+	}
+	all, err := v.loadSlot(v.seal.slot(recorder, account))
+	if err != nil {
+		return nil, err
+	}
+	last := lastConfirmed(all)
+	var entries []Entry
+	for id, r := range all {
+		entries = append(entries, r.entry(id, last))
+	}
+	sortEntries(entries)
+	return entries, nil
+}
+
 // Seal makes s storable elsewhere, as in a run's journal: only this vault
 // opens it again, and only with the same purpose.
 func (v *Vault) Seal(ctx context.Context, purpose string, s rekey.Secret) (string, error) {

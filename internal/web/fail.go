@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -48,10 +49,18 @@ var statuses = []struct {
 	{rekey.ErrStorage, http.StatusInsufficientStorage, "storage", false},
 }
 
+// ErrNoSession refuses a call that needs a session and has none that lives. It
+// is a rekey.ErrDenied, but its status is 401: to log in helps, as it does not
+// where somebody is logged in and may not do the thing (403).
+var ErrNoSession = fmt.Errorf("%w: log in first", rekey.ErrDenied)
+
 // ProblemOf turns an error into what a client may know of it.
 func ProblemOf(err error) Problem {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: "the request is too large; at most 1 MiB is taken"}
+	}
+	if errors.Is(err, ErrNoSession) {
+		return Problem{Status: http.StatusUnauthorized, Code: "no_session", Detail: "log in first"}
 	}
 	for _, s := range statuses {
 		if !errors.Is(err, s.kind) {
@@ -75,6 +84,9 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if login, ok := errors.AsType[*rekey.LoginError](err); ok && login.LockedFor > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(login.LockedFor.Seconds()))))
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Cookie") // RFC 9110 asks for a challenge; browsers ignore this one
 	}
 	writeProblem(w, r, p)
 }

@@ -264,6 +264,7 @@ func TestFail(t *testing.T) {
 		{"told", fmt.Errorf("%w: the port must be 1 to 65535", rekey.ErrInput), 400, "input", "1 to 65535", ""},
 		{"wrapped", fmt.Errorf("open: %w", locked), 429, "locked", "admin", ""},
 		{"path of this machine", fmt.Errorf("write /srv/private/x: %w", rekey.ErrStorage), 507, "storage", "storage failed", "/srv/private"},
+		{"no session", fmt.Errorf("read cases: %w", ErrNoSession), 401, "no_session", "log in first", "read cases"},
 		{"internal", errors.New("sql: table cases has no column n"), 500, "internal", "internal error", "sql"},
 	} {
 		base := serve(t, failing(c.err))
@@ -277,6 +278,9 @@ func TestFail(t *testing.T) {
 		}
 		if ct := got.header.Get("Content-Type"); ct != "application/problem+json" {
 			t.Errorf("%s: Content-Type %q", c.name, ct)
+		}
+		if challenged := got.header.Get("WWW-Authenticate") != ""; challenged != (c.status == 401) {
+			t.Errorf("%s: WWW-Authenticate %q", c.name, got.header.Get("WWW-Authenticate"))
 		}
 		page := ask(t, client(t), "GET", base, nil)
 		if page.status != c.status || !strings.Contains(page.body, "<main") {

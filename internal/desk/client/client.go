@@ -143,7 +143,7 @@ func refusal(status int, body []byte) error {
 	switch status {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		kind = rekey.ErrInput
-	case http.StatusForbidden:
+	case http.StatusUnauthorized, http.StatusForbidden:
 		kind = rekey.ErrDenied
 	case http.StatusNotFound:
 		kind = rekey.ErrNotFound

@@ -91,7 +91,7 @@ func Start(ctx context.Context, dir string, o Options) (*Running, error) {
 	}
 	p, err := plugIn(ctx, dir, o.Listen)
 	if err != nil {
-		return nil, errors.Join(err, box.Close())
+		return nil, errors.Join(err, footage.Close(), box.Close())
 	}
 	r := &Running{Box: box, Info: box.Info(), plugs: p, token: seat.NewToken(), done: make(chan struct{})}
 	r.serve(ctx, footage, o)
@@ -116,7 +116,7 @@ func (r *Running) serve(ctx context.Context, footage *clips.Store, o Options) {
 		defer close(r.done)
 		err := g.Wait()
 		r.stop()
-		r.err = errors.Join(err, p.close(), r.Box.Close())
+		r.err = errors.Join(err, p.close(), footage.Close(), r.Box.Close())
 	}()
 }
 

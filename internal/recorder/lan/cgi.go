@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"rekey"
 	"rekey/internal/recorder"
@@ -26,8 +27,18 @@ type cgiCall struct {
 	out     bytes.Buffer
 }
 
-// line writes one line of an answer: path=value.
-func (c *cgiCall) line(path string, value any) { fmt.Fprintf(&c.out, "%s=%v\r\n", path, value) }
+// line writes one line of an answer: path=value. What strangers sent may be in
+// the value, so a sign that could begin another line does not stay one.
+func (c *cgiCall) line(path string, value any) {
+	fmt.Fprintf(&c.out, "%s=%s\r\n", path, strings.Map(visible, fmt.Sprint(value)))
+}
+
+func visible(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
+}
 
 // ok is the body of a write that was made.
 func (c *cgiCall) ok() { c.out.WriteString("OK\r\n") }
@@ -69,6 +80,10 @@ func (l *lan) serveCGI(w http.ResponseWriter, r *http.Request) {
 	if wantsChallenge(module + "?" + r.URL.Query().Get("action")) {
 		l.refuseChallenge(r.Context(), module, from)
 	}
+	if crossSite(r) {
+		writeCGI(w, errAuthority.status, errAuthority.body)
+		return
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		writeCGI(w, http.StatusNotImplemented, "Error\r\nNot Implemented!\r\n")
 		return
@@ -95,6 +110,16 @@ func (l *lan) serveCGI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeCGI(w, http.StatusOK, c.out.String())
+}
+
+// crossSite tells that a page of another site sent the request. All of CGI is
+// GET, writes too, and a browser that knows the login signs it by itself.
+func crossSite(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none": // no browser, or an old one; a page of ours; typed by a person
+		return false
+	}
+	return true
 }
 
 // run finds the action and the right to it.

@@ -192,6 +192,11 @@ func TestModifyPasswordByManager(t *testing.T) {
 	if a := g.cgi(admin(), g.urls(""), uri+"viewer&managerPwd="+viewer.password); a.status != 403 {
 		t.Errorf("a viewer named as manager: %d %q", a.status, a.body)
 	}
+	refused := g.logged("login.refused")
+	weak := strings.Replace(uri, "Next-Passw0rd", "weak", 1)
+	if a := g.cgi(admin(), g.urls(""), weak+"admin&managerPwd=Wrong-Passw0rd"); a.status != 400 || !strings.Contains(a.body, "Too Weak") || g.logged("login.refused") != refused {
+		t.Errorf("weak, with a wrong manager password: %d %q, %d tries", a.status, a.body, g.logged("login.refused")-refused)
+	}
 	if a := g.cgi(admin(), g.urls(""), uri+"admin&managerPwd="+adminPassword); a.body != "OK\r\n" {
 		t.Errorf("change: %d %q", a.status, a.body)
 	}
@@ -232,17 +237,19 @@ func TestDigestRefusalsCostNothing(t *testing.T) {
 	forged.nonce = strings.Repeat("A", len(d.nonce))
 	good := d.signAs("GET", uri, 1)
 	for name, header := range map[string]string{
-		"none":              "",
-		"basic":             "Basic YWRtaW46YWRtaW4=",
-		"garbage":           "Digest ,,,=",
-		"another URI":       d.signAs("GET", "/cgi-bin/magicBox.cgi?action=getSerialNo", 1),
-		"another realm":     other.signAs("GET", uri, 1),
-		"a nonce made up":   forged.signAs("GET", uri, 1),
-		"no qop":            strings.Replace(good, " qop=auth,", "", 1),
-		"nc 0":              d.signAs("GET", uri, 0),
-		"a field twice":     good + `, nc=00000001`,
-		"SHA-256":           good + `, algorithm=SHA-256`,
-		"response too long": strings.Replace(good, `response="`, `response="0`, 1),
+		"none":                "",
+		"basic":               "Basic YWRtaW46YWRtaW4=",
+		"garbage":             "Digest ,,,=",
+		"another URI":         d.signAs("GET", "/cgi-bin/magicBox.cgi?action=getSerialNo", 1),
+		"another realm":       other.signAs("GET", uri, 1),
+		"a nonce made up":     forged.signAs("GET", uri, 1),
+		"no qop":              strings.Replace(good, " qop=auth,", "", 1),
+		"nc 0":                d.signAs("GET", uri, 0),
+		"a field twice":       good + `, nc=00000001`,
+		"SHA-256":             good + `, algorithm=SHA-256`,
+		"a name of two lines": strings.Replace(good, `"admin"`, "\"admin\tx\"", 1),
+		"an endless name":     strings.Replace(good, `"admin"`, `"`+strings.Repeat("x", 65)+`"`, 1),
+		"response too long":   strings.Replace(good, `response="`, `response="0`, 1),
 	} {
 		if a := g.fetch(http.MethodGet, g.url(uri), header, ""); a.status != 401 || a.header.Get("WWW-Authenticate") == "" || a.body != "" {
 			t.Errorf("%s: %d %q", name, a.status, a.body)
@@ -372,5 +379,39 @@ func TestEpochEndsEverything(t *testing.T) {
 	}
 	if n := len(g.box.Active()); n != 0 {
 		t.Errorf("%d users are still listed", n)
+	}
+}
+
+// What strangers had recorded cannot pass for lines of an answer.
+func TestRecordedNamesForgeNoLines(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, adminPassword)
+	must(t, g.box.Record("login.refused", "x\r\nitems[0].Type=FORGED", "x", "wrong", map[string]string{"address": "1\nfound=9", "client": "a\u2028b\x00"}))
+	a := g.get("log.cgi?action=startFind&condition.StartTime=2000-01-01%2000:00:00&condition.EndTime=2099-01-01%2000:00:00&condition.Type=login.refused")
+	a = g.get("log.cgi?action=doFind&count=100&token=" + between(a.body, "token=", "\r"))
+	want := "found=1\r\nitems[0].Detail.Address=1?found=9\r\nitems[0].Detail.Type=a?b?\r\nitems[0].Level=Info\r\n"
+	if !strings.HasPrefix(a.body, want) || !strings.HasSuffix(a.body, "\r\nitems[0].User=x??items[0].Type=FORGED\r\n") || strings.Count(a.body, "\n") != 7 {
+		t.Errorf("%q", a.body)
+	}
+}
+
+// A page of another site cannot write by the login that a browser remembers.
+func TestCrossSiteCGI(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, adminPassword)
+	const uri = "/cgi-bin/configManager.cgi?action=setConfig&UPnP.Enable=false"
+	d := g.handshake(admin(), g.url(uri))
+	for _, site := range []string{"cross-site", "same-site", "anything"} {
+		if a := g.fetch(http.MethodGet, g.url(uri), d.sign("GET", uri), "", "Sec-Fetch-Site", site); a.status != 403 || a.header.Get("WWW-Authenticate") != "" {
+			t.Errorf("%s: %d %q", site, a.status, a.body)
+		}
+	}
+	if table, _ := g.box.Table("UPnP"); table["Enable"] != "true" || g.logged("login") != 0 {
+		t.Errorf("UPnP %s, %d logins", table["Enable"], g.logged("login"))
+	}
+	for _, header := range [][]string{{"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Site", "none"}, nil} {
+		if a := g.fetch(http.MethodGet, g.url(uri), d.sign("GET", uri), "", header...); a.status != 200 {
+			t.Errorf("%v: %d %q", header, a.status, a.body)
+		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // credentials are an Authorization header of HTTP digest, RFC 2617 with qop=auth.
@@ -45,10 +47,19 @@ func parseDigest(header string) (credentials, error) {
 		}
 		rest = after
 	}
-	if c.username == "" || c.nonce == "" || c.uri == "" || len(c.response) != 2*md5.Size {
+	if !plausible(c.username) || c.nonce == "" || c.uri == "" || len(c.response) != 2*md5.Size {
 		return c, errDigest
 	}
 	return c, nil
+}
+
+const maxUserName = 64
+
+// plausible tells whether an account could have this name. What could not costs
+// no try and leaves no record.
+func plausible(name string) bool {
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	return name != "" && len(name) <= maxUserName && utf8.ValidString(name) && !strings.ContainsFunc(name, unprintable)
 }
 
 // nextParameter takes name=value or name="value" off the front, and the comma

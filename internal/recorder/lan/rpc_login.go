@@ -38,7 +38,7 @@ func rpcGlobalLogin(c *rpcCall) (result, params any, err error) {
 	if !c.box.Initialised() {
 		return nil, nil, fault(codeNotInitialised, "Component error: device not initialised!")
 	}
-	if p.UserName == "" || len(p.UserName) > 64 || (p.AuthorityType != "" && p.AuthorityType != "Default") {
+	if !plausible(p.UserName) || (p.AuthorityType != "" && p.AuthorityType != "Default") {
 		return nil, nil, errParameter
 	}
 	if p.Password == "" {

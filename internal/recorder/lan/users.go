@@ -123,13 +123,17 @@ func cgiModifyPassword(c *cgiCall) error {
 }
 
 // cgiModifyPasswordByManager has the form of the vendor's document. The
-// manager's password is asked for once more and is a login try.
+// manager's password is asked for once more and is a login try, which a new
+// password that breaks the rule does not cost.
 func cgiModifyPasswordByManager(c *cgiCall) error {
 	if c.r.TLS == nil {
 		return errHTTPSOnly
 	}
 	v, err := c.q.need("name", "pwd", "managerName", "managerPwd")
 	if err != nil {
+		return err
+	}
+	if err := recorder.CheckPassword(v[0], rekey.NewSecret(v[1])); err != nil {
 		return err
 	}
 	if _, err := c.box.Password(v[2], rekey.NewSecret(v[3]), c.from); err != nil {

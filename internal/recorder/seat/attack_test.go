@@ -15,7 +15,7 @@ import (
 // everyPath is every screen and every deed of the seat.
 var everyPath = map[string][]string{
 	"GET":  {"/", "/info", "/setup", "/login", "/recovery", "/menu", "/menu/log", userPath, userPath + "/admin", "/nowhere"},
-	"POST": {"/setup", "/login", "/logout", "/recovery", "/recovery/answer", "/menu/support", userPath + "/admin", "/nowhere"},
+	"POST": {"/setup", "/login", "/logout", "/recovery", "/recovery/answer", "/menu/support", "/menu/review", userPath + "/admin", "/nowhere"},
 }
 
 func TestNothingWithoutTheSeatToken(t *testing.T) {
@@ -80,7 +80,7 @@ func TestOneDoor(t *testing.T) {
 	if got := n.events(t)["access.refused"]; got != refused {
 		t.Errorf("%d refusals on record, want %d", got, refused)
 	}
-	if _, err := n.box.Password("admin", secretOf(lostPassword), atSeat); err != nil {
+	if _, err := n.box.Password("admin", secretOf(lostPassword), recorder.AtSeat()); err != nil {
 		t.Errorf("the password changed on the way: %v", err)
 	}
 
@@ -181,7 +181,7 @@ func TestThousandAnswersAtOnce(t *testing.T) {
 func TestHundredWrongAnswers(t *testing.T) {
 	t.Parallel()
 	n := newBench(t, lostPassword)
-	if err := n.box.AddAccount("admin", rekey.Account{Name: "ann", Group: recorder.GroupUser}, rekey.NewSecret("Ann-Was-Here-1"), atSeat); err != nil {
+	if err := n.box.AddAccount("admin", rekey.Account{Name: "ann", Group: recorder.GroupUser}, rekey.NewSecret("Ann-Was-Here-1"), recorder.AtSeat()); err != nil {
 		t.Fatal(err)
 	}
 	p := n.owner(t)

@@ -59,7 +59,7 @@ func scan(t *testing.T, tab *browser.Tab) string {
 func TestByMouse(t *testing.T) {
 	t.Parallel()
 	n := newBench(t, lostPassword)
-	if err := n.box.AddAccount("admin", rekey.Account{Name: "ann", Group: recorder.GroupUser}, rekey.NewSecret("Ann-Was-Here-1"), atSeat); err != nil {
+	if err := n.box.AddAccount("admin", rekey.Account{Name: "ann", Group: recorder.GroupUser}, rekey.NewSecret("Ann-Was-Here-1"), recorder.AtSeat()); err != nil {
 		t.Fatal(err)
 	}
 	tab := browser.Start(t).Tab(t)
@@ -132,6 +132,9 @@ func TestByMouse(t *testing.T) {
 	show(t, tab, "login")
 	tab.Type("#password", freshPassword)
 	tab.Press("Log in")
+	tab.Wants("Logged in as admin", "Look through the recorder")
+	show(t, tab, "menu-review")
+	tab.Press("I have looked through it")
 	tab.Wants("Logged in as admin")
 	show(t, tab, "menu")
 	tab.Press("System > Account > User")

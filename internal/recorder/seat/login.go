@@ -69,7 +69,7 @@ func (s *seat) logIn(w http.ResponseWriter, r *http.Request) {
 		s.openOneDoor(w, r, grant)
 		return
 	}
-	epoch, err := s.box.Password(account, pw, atSeat)
+	epoch, err := s.box.Password(account, pw, recorder.AtSeat())
 	if err != nil {
 		s.respondLogin(w, r, account, err)
 		return
@@ -105,7 +105,7 @@ func (s *seat) begin(w http.ResponseWriter, r *http.Request, l *login) bool {
 	if before, ok := s.logins.Get(r); ok {
 		before.end()
 	}
-	_, closed := s.box.SessionOpened(l.account, atSeat)
+	_, closed := s.box.SessionOpened(l.account, recorder.AtSeat())
 	l.closed = sync.OnceFunc(closed)
 	l.idle = time.AfterFunc(loginIdle, l.closed)
 	if err := s.logins.Start(w, r, l); err != nil {

@@ -55,12 +55,26 @@ func (s *seat) info(w http.ResponseWriter, r *http.Request) {
 	web.Respond(w, r, http.StatusOK, v, s.site(backToScreen).Page("Info", infoBody(v, code)))
 }
 
-// MenuView is the Main Menu. POST /menu/support allows temporary passwords again.
+// MenuView is the Main Menu. POST /menu/support allows temporary passwords
+// again; POST /menu/review says that the recorder was looked through.
 type MenuView struct {
-	Page            string `json:"page"` // "menu"
-	Account         string `json:"account"`
-	Admin           bool   `json:"admin"`
-	SupportDisabled bool   `json:"support_disabled"` // after 100 wrong temporary passwords
+	Page            string   `json:"page"` // "menu"
+	Account         string   `json:"account"`
+	Admin           bool     `json:"admin"`
+	SupportDisabled bool     `json:"support_disabled"` // after 100 wrong temporary passwords
+	Review          []string `json:"review,omitempty"` // what to look through after a temporary password
+}
+
+// reviewList is what an admin looks through after a password was set by a
+// temporary one.
+func reviewList() []string {
+	return []string{
+		"Users: is everybody on the list somebody you know?",
+		"Services: UPnP, remote access, Telnet and SSH are on only where you need them.",
+		"Cameras: they have passwords of their own; change those that others knew.",
+		"Security log: who logged in before, and what was changed?",
+		"Firmware: is it the newest?",
+	}
 }
 
 func (s *seat) menu(w http.ResponseWriter, r *http.Request, l *login) {
@@ -70,11 +84,22 @@ func (s *seat) menu(w http.ResponseWriter, r *http.Request, l *login) {
 		return
 	}
 	v := MenuView{Page: "menu", Account: l.account, Admin: s.isAdmin(l.account), SupportDisabled: state.Disabled}
+	if v.Admin && s.box.ReviewDue() {
+		v.Review = reviewList()
+	}
 	web.Respond(w, r, http.StatusOK, v, s.site(nav("/menu")...).Page("Main Menu", menuBody(v)))
 }
 
 func (s *seat) allowSupport(w http.ResponseWriter, r *http.Request, l *login) {
 	if err := s.box.EnableSupport(l.account); err != nil {
+		web.Fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/menu", http.StatusSeeOther)
+}
+
+func (s *seat) reviewed(w http.ResponseWriter, r *http.Request, l *login) {
+	if err := s.box.Reviewed(l.account, recorder.AtSeat()); err != nil {
 		web.Fail(w, r, err)
 		return
 	}

@@ -44,9 +44,6 @@ const (
 	seatMax   = 24 * time.Hour
 )
 
-// atSeat is who comes from here.
-var atSeat = recorder.Client{Via: rekey.InterfaceSeat, Address: "local", Type: "GUI"}
-
 // NewToken draws a seat token of 80 bits, in four groups to be typed. Case,
 // blanks and dashes do not matter when it is typed.
 func NewToken() rekey.Secret {
@@ -95,6 +92,7 @@ func (s *seat) screens() http.Handler {
 	mux.HandleFunc("POST /recovery/answer", s.answer)
 	mux.HandleFunc("GET /menu", s.withLogin(s.menu))
 	mux.HandleFunc("POST /menu/support", s.withLogin(s.allowSupport))
+	mux.HandleFunc("POST /menu/review", s.withLogin(s.reviewed))
 	mux.HandleFunc("GET /menu/log", s.withLogin(s.securityLog))
 	mux.HandleFunc("GET "+userPath, s.withLogin(s.users))
 	mux.HandleFunc("GET "+userPath+"/{name}", s.withLogin(s.showEdit))

@@ -245,7 +245,7 @@ func TestGrantRunsOut(t *testing.T) {
 func TestOwnPassword(t *testing.T) {
 	t.Parallel()
 	n := newBench(t, lostPassword)
-	if err := n.box.AddAccount("admin", rekey.Account{Name: "ann", Group: recorder.GroupUser}, rekey.NewSecret("Ann-Was-Here-1"), atSeat); err != nil {
+	if err := n.box.AddAccount("admin", rekey.Account{Name: "ann", Group: recorder.GroupUser}, rekey.NewSecret("Ann-Was-Here-1"), recorder.AtSeat()); err != nil {
 		t.Fatal(err)
 	}
 	ann, admin := n.owner(t), n.owner(t)
@@ -334,5 +334,63 @@ func TestWords(t *testing.T) {
 	e := &recovery.MistypedError{Form: recovery.FormAnswer, Groups: []int{1, 2, 4}, Symbols: 16}
 	if got := mistypedWords(e); !strings.HasPrefix(got, "Groups 1, 2 and 4 are mistyped.") {
 		t.Error(got)
+	}
+}
+
+// TestForgotPasswordOfNobody: what is told does not tell which users there are,
+// and the answer opens nothing.
+func TestForgotPasswordOfNobody(t *testing.T) {
+	t.Parallel()
+	n := newBench(t, lostPassword)
+	p := n.owner(t)
+	told := map[string][]string{}
+	for _, account := range []string{"admin", "nobody"} {
+		n.pass(10 * time.Minute)
+		note := func() {
+			v := read[ForgotView](p)
+			told[account] = append(told[account], fmt.Sprint(p.got.status, v.Open, v.AttemptsLeft > 0, v.Account == account, v.WaitSeconds > 0, strings.ReplaceAll(v.Error, fmt.Sprint(v.AttemptsLeft), "N")))
+		}
+		p.post("/recovery", "account", account)
+		note()
+		p.post("/recovery/answer", "answer", n.wrongAnswers(t, 1)[0])
+		note()
+	}
+	if !slices.Equal(told["admin"], told["nobody"]) {
+		t.Errorf("admin is told %q, nobody %q", told["admin"], told["nobody"])
+	}
+	p.post("/recovery/answer", "answer", n.rightAnswer(t)).want(404, "forgot")
+	p.get(userPath).want(200, "login")
+	p.get(userPath+"/nobody").want(200, "login")
+}
+
+// TestReviewAfterATemporaryPassword: the menu asks for it until an admin says so.
+func TestReviewAfterATemporaryPassword(t *testing.T) {
+	t.Parallel()
+	n := newBench(t, lostPassword)
+	if err := n.box.AddAccount("admin", rekey.Account{Name: "ann", Group: recorder.GroupUser}, rekey.NewSecret("Ann-Was-Here-1"), recorder.AtSeat()); err != nil {
+		t.Fatal(err)
+	}
+	p, ann := n.owner(t), n.owner(t)
+	p.post("/login", "account", "admin", "password", lostPassword).want(200, "menu")
+	if v := read[MenuView](p); v.Review != nil {
+		t.Errorf("before: %v", v.Review)
+	}
+	p.post("/logout").want(200, "locked")
+	p.post("/recovery").want(200, "forgot")
+	code := n.rightAnswer(t)
+	p.post("/recovery/answer", "answer", code).want(200, "users")
+	p.post(userPath+"/admin", "modify", "on", "old", code, "new", freshPassword, "confirm", freshPassword).want(200, "locked")
+	ann.post("/login", "account", "ann", "password", "Ann-Was-Here-1").want(200, "menu")
+	if v := read[MenuView](ann); v.Review != nil {
+		t.Errorf("a user is asked: %v", v.Review)
+	}
+	ann.post("/menu/review").want(403, "denied")
+	p.post("/login", "account", "admin", "password", freshPassword).want(200, "menu")
+	if v := read[MenuView](p); len(v.Review) == 0 {
+		t.Error("nothing is asked")
+	}
+	p.post("/menu/review").want(200, "menu")
+	if v := read[MenuView](p); v.Review != nil || n.events(t)["review.done"] != 1 {
+		t.Errorf("after: %v", v.Review)
 	}
 }

@@ -32,7 +32,7 @@ func (s *seat) firstSetup(w http.ResponseWriter, r *http.Request) {
 		s.respondSetup(w, r, http.StatusBadRequest, wrong)
 		return
 	}
-	err := s.box.FirstSetup(recorder.AdminAccount, secret(r, "new"), atSeat)
+	err := s.box.FirstSetup(recorder.AdminAccount, secret(r, "new"), recorder.AtSeat())
 	if text, told := words(err); told && !s.box.Initialised() {
 		s.respondSetup(w, r, web.ProblemOf(err).Status, map[string]string{"new": text})
 		return

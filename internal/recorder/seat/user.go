@@ -101,7 +101,7 @@ func checkEdit(r *http.Request) map[string]string {
 // change sets the new password. When it is refused, field is the one to mend.
 func (s *seat) change(l *login, old, new rekey.Secret) (field string, err error) {
 	if l.grant == nil {
-		err = s.box.SetPassword(l.account, l.account, old, new, atSeat)
+		err = s.box.SetPassword(l.account, l.account, old, new, recorder.AtSeat())
 	} else if _, err = recovery.ParseAnswer(old.Reveal()); err != nil {
 		return "old", fmt.Errorf("%w: %w", rekey.ErrInput, err)
 	} else if !l.grant.IsCode(old.Reveal()) {

@@ -1,0 +1,116 @@
+package dahua
+
+import (
+	"errors"
+
+	"rekey"
+	"rekey/internal/transport"
+)
+
+// change is one new password on its way. What a recorder says to a request that
+// carries it is told by numbers and known words only: it may repeat the request.
+type change struct {
+	account  string
+	old, new rekey.Secret
+	tries    rekey.Tries
+	unproved bool // this session was opened with another password: sending the old one is a login try
+	booked   bool
+}
+
+// spend books the old password, just before it is sent.
+func (c *change) spend() error {
+	if !c.unproved || c.booked {
+		return nil
+	}
+	err := c.tries.Spend(c.account)
+	c.booked = err == nil
+	return err
+}
+
+// refused tells the budget of a wrong old password.
+func (c *change) refused(e *rekey.LoginError) error {
+	if !c.booked {
+		if err := counted(c.tries, c.account); err != nil {
+			return errors.Join(e, err)
+		}
+	}
+	c.booked = false
+	return settle(c.tries, c.account, e)
+}
+
+// done tells the budget that the old password was right.
+func (c *change) done() error {
+	if !c.booked {
+		return nil
+	}
+	return settle(c.tries, c.account, nil)
+}
+
+// unsentError is why a change was not even asked for. It wraps its cause, and
+// rekey.ErrUnreachable where the cause is of no kind that says as much.
+type unsentError struct{ cause error }
+
+// Error says that nothing was changed.
+func (e *unsentError) Error() string { return e.cause.Error() + "; nothing was changed" }
+
+// Unwrap returns the cause and the kind.
+func (e *unsentError) Unwrap() []error {
+	for _, kind := range []error{rekey.ErrDenied, rekey.ErrLocked, rekey.ErrBudget, rekey.ErrInput, rekey.ErrUnsupported, rekey.ErrRisk, rekey.ErrConflict} {
+		if errors.Is(e.cause, kind) {
+			return []error{e.cause}
+		}
+	}
+	return []error{e.cause, rekey.ErrUnreachable}
+}
+
+// unsent marks an error that came before a change was sent. What was in doubt
+// before stays so.
+func unsent(err error) error {
+	if err == nil || errors.Is(err, rekey.ErrUnknown) {
+		return err
+	}
+	return &unsentError{err}
+}
+
+// lost sorts an exchange that brought no answer to a change: it was not sent, or
+// nobody knows what became of it.
+func lost(host, what string, err error) error {
+	var exchange *transport.Error
+	if errors.As(err, &exchange) && exchange.Sent {
+		return exchange
+	}
+	if exchange != nil {
+		return unsent(err)
+	}
+	for _, kind := range []error{rekey.ErrBudget, rekey.ErrLocked, rekey.ErrInput, rekey.ErrUnsupported} {
+		if errors.Is(err, kind) { // by the login that goes with it
+			return unsent(err)
+		}
+	}
+	why := "what came is no answer that can be read"
+	var moved *transport.RedirectError
+	if errors.As(err, &moved) {
+		why = "it points elsewhere"
+	}
+	return &oddAnswer{host: host, what: what, why: why}
+}
+
+// sure reports whether err leaves no doubt that nothing was changed: it was not
+// sent, or the recorder said no. An odd answer is neither.
+func sure(err error) bool {
+	var unsent *unsentError
+	var refused *refusedError
+	var login *rekey.LoginError
+	return errors.As(err, &unsent) || errors.As(err, &refused) || errors.As(err, &login)
+}
+
+// refusesChange reports whether the code of an RPC answer says clearly that the
+// change was not made. Of others nobody knows.
+func refusesChange(code int64) bool {
+	switch code {
+	case codeUserOrPassword, codeUser, codePassword, codeLocked, codeBlackList, codeNotInitialised, codeNoInterface, codeNoMethod,
+		codeParse, codeRequest, codeParameter, codeAuthority, codeNoSession, codeNoSession2, codeClearPassword:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,122 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"rekey"
+	"rekey/internal/catalog"
+)
+
+// find asks what is at the address.
+func (u *run) find(ctx context.Context, t rekey.Target) (rekey.Identity, error) {
+	u.tell(rekey.StepFind, rekey.EventStarted, "asking "+t.String()+" what it is, without a login", nil)
+	id, err := u.Identify(ctx, t)
+	if err != nil {
+		return id, err
+	}
+	if id.Init == rekey.InitFactory {
+		return id, fmt.Errorf("%w: %s is in factory state and has no password yet; do its first set-up at the local seat", rekey.ErrConflict, t)
+	}
+	u.tell(rekey.StepFind, rekey.EventDone, describe(id), map[string]string{"device_id": id.DeviceID, "model": id.Model, "serial": id.Serial, "firmware": id.Firmware})
+	return id, nil
+}
+
+func describe(id rekey.Identity) string {
+	s := "a " + id.Vendor + " " + id.Model
+	if id.Firmware != "" {
+		s += ", firmware " + id.Firmware
+	}
+	if id.DeviceID != "" {
+		s += ", Device ID " + id.DeviceID
+	}
+	return s
+}
+
+// equip gives the run what it needs for this recorder: its key, driver, budget,
+// rule and lock policy. The identity comes back with the names of earlier answers.
+func (u *run) equip(id rekey.Identity) (_ rekey.Identity, err error) {
+	if id, u.key, err = u.Recognise(id, u.req.Target); err != nil {
+		return id, err
+	}
+	if u.driver, err = u.Runner.driver(id, u.req.Accept); err != nil {
+		return id, err
+	}
+	if u.tries, err = openBudget(u.Dir, u.key, u.Now); err != nil {
+		return id, err
+	}
+	u.rule, u.policy = catalog.Rule(id.Model), catalog.LockPolicy(id.Model)
+	if u.policy.Enabled {
+		u.tries.assumed = u.policy.Tries
+	}
+	u.tries.last = slices.Contains(u.req.Accept, rekey.RiskLockAccount)
+	return id, nil
+}
+
+// open logs in once, with the login that the run holds at this step.
+func (u *run) open(ctx context.Context) error {
+	if u.session != nil {
+		return nil
+	}
+	u.tell(rekey.StepOpen, rekey.EventStarted, fmt.Sprintf("logging in as %q, once", u.login.Account), nil)
+	s, err := u.driver.Open(ctx, u.plan.Recorder, u.login, u.tries)
+	if err != nil {
+		return errors.Join(err, u.record(ctx, "login", u.login.Account, result(err), map[string]string{"address": u.req.Target.String()}))
+	}
+	u.session = s
+	if err := u.readPolicy(ctx); err != nil {
+		return err
+	}
+	if err := u.record(ctx, "login", u.login.Account, "ok", nil); err != nil {
+		return err
+	}
+	u.tell(rekey.StepOpen, rekey.EventDone, fmt.Sprintf("logged in as %q; %s", u.login.Account, policyWords(u.policy)), nil)
+	return nil
+}
+
+// readPolicy takes over what the recorder says of its lock, where it does.
+func (u *run) readPolicy(ctx context.Context) error {
+	reader, ok := u.session.(rekey.LockPolicyReader)
+	if !ok {
+		return nil
+	}
+	policy, err := reader.LockPolicy(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // it may not be readable; the catalogue's stays
+	}
+	u.policy = policy
+	if !policy.Enabled || policy.Tries <= 0 {
+		return nil
+	}
+	for _, account := range []string{u.plan.Account, u.req.Account, u.login.Account} {
+		if account == "" {
+			continue
+		}
+		if err := u.tries.limit(account, policy.Tries); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func policyWords(p rekey.LockPolicy) string {
+	if !p.Enabled {
+		return "the recorder never locks an account"
+	}
+	return fmt.Sprintf("the recorder locks after %d wrong tries for %s", p.Tries, p.LockFor)
+}
+
+// footageDir is the folder of one recorder below the chosen one.
+func footageDir(base, key string) string {
+	name := []rune(key)
+	for i, r := range name {
+		ok := r == '-' || r == '_' || r == '.' || (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z')
+		if !ok || (i == 0 && r == '.') {
+			name[i] = '_'
+		}
+	}
+	return filepath.Join(base, string(name))
+}

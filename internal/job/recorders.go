@@ -1,0 +1,138 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"rekey"
+	"rekey/internal/durable"
+)
+
+// known is a recorder that was met before, with every name that it ever told.
+// Discovery by UDP tells more names than the web page and gets lost more
+// easily: what was learnt once is remembered, so that a recorder keeps its one
+// key, and with it its passwords, its login budget and its runs.
+type known struct {
+	Key      string         `json:"key"`
+	Identity rekey.Identity `json:"identity"`
+	Targets  []rekey.Target `json:"targets"`
+}
+
+// Recognise gives the recorder its key, the same as ever, and fills in the names
+// that it told before and does not tell now.
+func (r *Runner) Recognise(id rekey.Identity, t rekey.Target) (rekey.Identity, string, error) {
+	if err := durable.MkdirAll(r.Dir); err != nil {
+		return id, "", storageError(err)
+	}
+	file := filepath.Join(r.Dir, "recorders.json")
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	unlock, err := durable.Lock(ctx, file+".lock")
+	if err != nil {
+		return id, "", fmt.Errorf("%w: known recorders: %w", rekey.ErrStorage, err)
+	}
+	defer func() { _ = unlock() }() // ends with the process all the same
+	all, err := readKnown(file)
+	if err != nil {
+		return id, "", err
+	}
+	i := slices.IndexFunc(all, func(k known) bool { return k.is(id, t) })
+	if i < 0 {
+		all = append(all, known{Key: id.Key(t)})
+		i = len(all) - 1
+	}
+	before, err := json.Marshal(all[i])
+	if err != nil {
+		return id, "", err
+	}
+	all[i].learn(id, t)
+	after, err := json.Marshal(all[i])
+	if err != nil {
+		return id, "", err
+	}
+	if string(before) != string(after) {
+		if err := writeKnown(file, all); err != nil {
+			return id, "", err
+		}
+	}
+	return all[i].fill(id), all[i].Key, nil
+}
+
+// is tells whether it is that recorder: one name in common, and none that
+// contradicts. A recorder that tells no name at all is the one at its address.
+func (k known) is(id rekey.Identity, t rekey.Target) bool {
+	same, told := false, false
+	for _, n := range [][2]string{
+		{k.Identity.DeviceID, id.DeviceID}, {k.Identity.Serial, id.Serial}, {k.Identity.MAC, id.MAC}, {k.Identity.Realm, id.Realm},
+	} {
+		told = told || n[1] != ""
+		switch {
+		case n[0] == "" || n[1] == "":
+		case n[0] == n[1]:
+			same = true
+		default:
+			return false
+		}
+	}
+	return same || (!told && slices.Contains(k.Targets, t))
+}
+
+func (k *known) learn(id rekey.Identity, t rekey.Target) {
+	k.Identity = k.fill(id)
+	k.Identity.Interfaces, k.Identity.Learnt, k.Identity.Init = nil, nil, "" // of the day
+	if !slices.Contains(k.Targets, t) {
+		k.Targets = append(k.Targets, t)
+	}
+}
+
+// fill keeps what id tells and adds what it does not.
+func (k known) fill(id rekey.Identity) rekey.Identity {
+	was := k.Identity
+	for _, f := range []struct {
+		now  *string
+		was  string
+		what string
+	}{
+		{&id.Vendor, was.Vendor, "vendor"}, {&id.Model, was.Model, "model"}, {&id.Class, was.Class, "class"}, {&id.Name, was.Name, "name"},
+		{&id.Serial, was.Serial, "serial"}, {&id.DeviceID, was.DeviceID, "device_id"}, {&id.MAC, was.MAC, "mac"},
+		{&id.Firmware, was.Firmware, "firmware"}, {&id.Realm, was.Realm, "realm"},
+	} {
+		if *f.now == "" && f.was != "" {
+			*f.now = f.was
+			id.Learnt = append(id.Learnt, rekey.Fact{What: f.what, From: "an earlier answer"})
+		}
+	}
+	if id.Channels == 0 {
+		id.Channels = was.Channels
+	}
+	return id
+}
+
+func readKnown(file string) (all []known, err error) {
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, storageError(err)
+	}
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return nil, fmt.Errorf("%w: known recorders %s: %w", rekey.ErrStorage, file, err)
+	}
+	return all, nil
+}
+
+func writeKnown(file string, all []known) error {
+	raw, err := json.MarshalIndent(all, "", " ")
+	if err != nil {
+		return err
+	}
+	return storageError(durable.WriteFile(file, append(raw, '\n'), 0o600))
+}

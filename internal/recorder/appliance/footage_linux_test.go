@@ -1,0 +1,55 @@
+package appliance
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"rekey"
+	"rekey/internal/recorder"
+)
+
+// openIn counts the open files and folders of this process in dir.
+func openIn(t *testing.T, dir string) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, one := range all {
+		if at, err := os.Readlink("/proc/self/fd/" + one.Name()); err == nil && strings.HasPrefix(at, dir) {
+			n++
+		}
+	}
+	return n
+}
+
+// A recorder that is switched on and off for months must not run out of files.
+func TestFootageIsClosed(t *testing.T) {
+	t.Parallel()
+	dir := made(t)
+	r := start(t, dir, Options{})
+	if openIn(t, recorder.FootageDir(dir)) == 0 {
+		t.Error("the footage is not open while the recorder runs")
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := openIn(t, dir); n != 0 {
+		t.Errorf("%d files of the recorder are open after Close", n)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	if _, err := Start(t.Context(), dir, Options{Listen: Addresses{HTTP: taken.Addr().String()}, Box: recorder.Options{Argon: &cheap}}); !errors.Is(err, rekey.ErrConflict) {
+		t.Error("started on a port in use")
+	}
+	if n := openIn(t, dir); n != 0 {
+		t.Errorf("%d files of the recorder are open after a start that failed", n)
+	}
+}
