@@ -179,18 +179,28 @@ func (s *stage) addAdmin(name, password string) {
 	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(password), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
+	s.asAdmin("userManager.cgi", "action", "addUser", "user.Name", name, "user.Password", password, "user.Group", "admin",
+		"user.Sharable", "true", "user.Reserved", "false", "user.Memo", "second")
+}
+
+// asAdmin has the recorder do something, by CGI over HTTPS with the old password.
+func (s *stage) asAdmin(module string, pairs ...string) {
+	s.t.Helper()
 	client := http.Client{Transport: &digest.Transport{Username: "admin", Password: s.old.Reveal(), Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}}}
 	defer client.CloseIdleConnections()
-	query := url.Values{"action": {"addUser"}, "user.Name": {name}, "user.Password": {password}, "user.Group": {"admin"}, "user.Sharable": {"true"}, "user.Reserved": {"false"}, "user.Memo": {"second"}}
-	res, err := client.Get(s.listen.HTTPS + "/cgi-bin/userManager.cgi?" + query.Encode())
+	query := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		query.Set(pairs[i], pairs[i+1])
+	}
+	res, err := client.Get(s.listen.HTTPS + "/cgi-bin/" + module + "?" + query.Encode())
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer res.Body.Close()
 	if body, err := io.ReadAll(res.Body); err != nil || strings.TrimSpace(string(body)) != "OK" {
-		s.t.Fatalf("add account: status %d, %q, %v", res.StatusCode, body, err)
+		s.t.Fatalf("%s: status %d, %q, %v", module, res.StatusCode, body, err)
 	}
 }
 
@@ -402,6 +412,9 @@ func (s *stage) interfaces() []rekey.Interface {
 		{s.listen.HTTP, rekey.InterfaceRPC2}, {s.listen.HTTP, rekey.InterfaceCGI},
 		{s.listen.HTTPS, rekey.InterfaceRPC2}, {s.listen.HTTPS, rekey.InterfaceCGI}, {s.listen.RTSP, rekey.InterfaceRTSP},
 	} {
+		if x.url == "off" {
+			continue
+		}
 		t, err := rekey.ParseTarget(hostOf(x.url))
 		if err != nil {
 			s.t.Fatal(err)

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"rekey"
+	"rekey/internal/transport"
 )
 
 // tables answers configManager by RPC and keeps what is written.
@@ -230,5 +232,72 @@ func TestOddAnswersWithinASession(t *testing.T) {
 				t.Errorf("%d tries spent", b.spent)
 			}
 		})
+	}
+}
+
+// TestHugeSettings: an answer of some kilobytes must not become a hundred
+// megabytes of paths, nor one of the limit of an answer a map without end.
+func TestHugeSettings(t *testing.T) {
+	t.Parallel()
+	rows := strings.TrimSuffix(strings.Repeat(`"x",`, 5000), ",")
+	for name, tree := range map[string]string{
+		"long name":   `{"` + strings.Repeat("k", 20000) + `":[` + rows + `]}`,
+		"deep":        strings.Repeat(`{"kkkk":`, 2000) + "1" + strings.Repeat("}", 2000),
+		"many values": `[` + strings.TrimSuffix(strings.Repeat("1,", mostValues+1), ",") + `]`,
+	} {
+		var node any
+		if err := json.Unmarshal([]byte(tree), &node); err != nil {
+			t.Fatal(err)
+		}
+		into := map[string]string{}
+		if err := flatten(node, "", into); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+		held := 0
+		for path := range into {
+			held += len(path)
+		}
+		if held > 1<<20 {
+			t.Errorf("%s: %d bytes of paths", name, held)
+		}
+	}
+	s, _ := opened(t, &peer{rpc: (&tables{read: map[string]string{"General": `{"` + strings.Repeat("k", 2000) + `":1}`}}).rpc()}, false)
+	if _, err := s.LockPolicy(t.Context()); !errors.Is(err, rekey.ErrUnreachable) || !strings.Contains(err.Error(), "longer than") {
+		t.Error(err)
+	}
+}
+
+// TestWhatARecorderSaysIsPlain: control characters and those that turn the
+// writing round would let a recorder write over a terminal.
+func TestWhatARecorderSaysIsPlain(t *testing.T) {
+	t.Parallel()
+	const evil = "N841\u009b31mX\u202eabc"
+	users := says(`{"id":$ID,"result":true,"params":{"users":[{"Name":"` + evil + `","Group":"` + evil + `","Memo":"` + evil + `","ClientAddress":"` + evil + `","ClientType":"` + evil + `","Id":3,"AuthorityList":["a"]}]}}`)
+	s, _ := opened(t, &peer{rpc: map[string]func(call) string{"userManager.getUserInfoAll": users, "userManager.getActiveUserInfoAll": users}}, false)
+	accounts, err := s.Accounts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	active, err := s.ActiveUsers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := Prober{}.Parse(notify(`"DeviceType":"`+evil+`","MachineName":"`+evil+`","SerialNo":"`+evil+`","Version":"`+evil+`"`), netip.AddrPort{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := []string{clean(evil), accounts[0].Name, accounts[0].Group, accounts[0].Memo, active[0].Account, active[0].Address, active[0].Client, id.Model, id.Name, id.Serial, id.Firmware}
+	for i, text := range said {
+		if text != "N841 31mX abc" {
+			t.Errorf("%d: %q", i, text)
+		}
+	}
+	r, err := found{path: "/a." + evil, start: "2026-01-06 06:05:00", end: "2026-01-06 06:13:00"}.recording(1)
+	if err != nil || r.Kind != "n841 31mx abc" {
+		t.Errorf("%q: %v", r.Kind, err)
+	}
+	realm := rekey.Identity{}
+	if readRealm(&realm, transport.Response{Header: http.Header{"Www-Authenticate": {"Digest realm=\"Login to " + evil + "\", nonce=\"n\""}}}) {
+		t.Errorf("%+v", realm)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -105,6 +106,12 @@ func TestRPCLoginRefused(t *testing.T) {
 		"old firmware":           {second: `{"error":{"code":268632071,"message":""},"params":{"error":"PasswordNotValid"},"result":false}`, want: want{rekey.ErrDenied, true, -1, 0, 1, 0, 1}},
 		"locked at first step":   {first: `{"error":{"code":268632081,"message":"locked"},"id":1,"params":{"remainLockSecond":900},"result":false,"session":0}`, want: want{rekey.ErrLocked, true, -1, 900, 0, 0, 1}},
 		"black list":             {first: `{"error":{"code":268632073,"message":"InBlackList"},"result":false}`, want: want{kind: rekey.ErrLocked}},
+		"black list, second":     {second: `{"error":{"code":268632073,"message":"InBlackList"},"result":false}`, want: want{kind: rekey.ErrLocked, logins: 1}},
+		"maintenance":            {second: `{"error":{"code":268632090,"message":"maintenance"},"result":false}`, want: want{kind: rekey.ErrUnreachable, logins: 1}},
+		"maintenance at first":   {first: `{"error":{"code":268632090,"message":"maintenance"},"result":false}`, want: want{kind: rekey.ErrUnreachable}},
+		"too many sessions":      {second: `{"error":{"code":486,"message":"x"},"result":false}`, want: want{kind: rekey.ErrUnreachable, logins: 1}},
+		"no right to log in":     {second: `{"error":{"code":285278249,"message":"Authority:check failure."},"result":false}`, want: want{kind: rekey.ErrUnreachable, logins: 1}},
+		"no reason":              {second: `{"result":false}`, want: want{kind: rekey.ErrUnreachable, logins: 1}},
 		"not initialised":        {first: `{"error":{"code":268632086,"message":"x"},"result":false}`, want: want{kind: rekey.ErrConflict}},
 		"busy":                   {second: `{"error":{"code":268632075,"message":"x"},"result":false}`, want: want{kind: rekey.ErrUnreachable, logins: 1}},
 		"unknown hash":           {first: strings.Replace(firstStep, "Default", "OldDigest", 1), want: want{kind: rekey.ErrUnsupported}},
@@ -141,6 +148,9 @@ func TestRPCLoginRefused(t *testing.T) {
 			var e *rekey.LoginError
 			if errors.As(err, &e) != tc.want.login {
 				t.Fatalf("a LoginError: %t; %v", !tc.want.login, err)
+			}
+			if !tc.want.login && errors.Is(err, rekey.ErrDenied) {
+				t.Errorf("it looks like a wrong password: %v", err)
 			}
 			if e != nil && (e.TriesLeft != tc.want.left || e.LockedFor != time.Duration(tc.want.locked)*time.Second || e.Interface != rekey.InterfaceRPC2 || e.Account != "admin") {
 				t.Errorf("%+v", e)
@@ -314,6 +324,43 @@ func TestCheckByCGI(t *testing.T) {
 				t.Errorf("%d signed, %+v", signed, b)
 			}
 		})
+	}
+}
+
+// TestRefusedBeforeThePassword: a lock that is told before anything was tried is
+// told to the budget, so that nobody tries against it; other words are no refusal
+// of a password that was never sent.
+func TestRefusedBeforeThePassword(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		status int
+		body   string
+		kind   error
+		locked time.Duration
+	}{
+		"locked":           {403, `{"ErrorCode":268632081,"Result":false,"RmLock":1800,"RmLogin":0}`, rekey.ErrLocked, 30 * time.Minute},
+		"locked or banned": {403, "Forbidden", rekey.ErrLocked, 0},
+		"tries left":       {403, `{"ErrorCode":268632085,"RmLock":0,"RmLogin":3}`, nil, 0},
+		"server error":     {500, "", rekey.ErrUnreachable, 0},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(tc.status)
+			fmt.Fprint(w, tc.body)
+		}))
+		t.Cleanup(s.Close)
+		for _, i := range identityAt(t, s.Listener.Addr().String(), false).Interfaces {
+			b := &book{}
+			err := driver().Check(t.Context(), i, login(testPassword), b)
+			var e *rekey.LoginError
+			refused := errors.As(err, &e)
+			if err == nil || !errors.Is(err, tc.kind) && tc.kind != nil || b.spent != 0 || refused != (tc.kind == rekey.ErrLocked) {
+				t.Errorf("%s, %s: %+v: %v", name, i.Kind, b, err)
+				continue
+			}
+			if refused && (len(b.refused) != 1 || b.refused[0] != e || e.LockedFor != tc.locked || e.Interface != i.Kind || e.Said == "") {
+				t.Errorf("%s, %s: %+v, book %+v", name, i.Kind, e, b)
+			}
+		}
 	}
 }
 

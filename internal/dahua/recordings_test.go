@@ -94,6 +94,7 @@ func TestRecordingsEndInOneClearError(t *testing.T) {
 		"infos a text":      {shelf: shelf{pages: []string{`{"found":1,"infos":"x"}`}}, kind: rekey.ErrUnreachable},
 		"no path":           {shelf: shelf{pages: []string{`{"found":1,"infos":[{"StartTime":"2026-01-06 06:05:00"}]}`}}, kind: rekey.ErrUnreachable},
 		"no time":           {shelf: shelf{pages: []string{`{"found":1,"infos":[{"FilePath":"/x","StartTime":"soon"}]}`}}, kind: rekey.ErrUnreachable},
+		"endless path":      {shelf: shelf{pages: []string{`{"found":1,"infos":[` + item(strings.Repeat("a", 600)+".dav", "06:05:00", "06:13:00") + `]}`}}, kind: rekey.ErrUnreachable},
 		"session ended":     {shelf: shelf{fail: `{"result":false,"error":{"code":287637505,"message":"x"}}`}, kind: rekey.ErrConflict},
 		"page cut off":      {shelf: shelf{fail: `{"result":tr`}, kind: rekey.ErrUnreachable},
 		"end told as error": {shelf: shelf{fail: `{"result":false,"error":{"code":285409284,"message":"no data"}}`}},
@@ -238,5 +239,20 @@ func TestOpenRecordingFallsBackToCGI(t *testing.T) {
 	}
 	if _, err := s.OpenRecording(t.Context(), rekey.Recording{Path: "../etc"}); !errors.Is(err, rekey.ErrInput) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestTooManyRecordings: a recorder that goes on for ever, with another name each time.
+func TestTooManyRecordings(t *testing.T) {
+	t.Parallel()
+	s, _ := opened(t, &peer{rpc: (&shelf{pages: []string{
+		`{"found":2,"infos":[` + item("a.dav", "06:05:00", "06:13:00") + "," + item("b.dav", "06:13:00", "06:21:00") + `]}`,
+		`{"found":1,"infos":[` + item("c.dav", "06:21:00", "06:29:00") + `]}`,
+	}}).rpc()}, false)
+	n := 0
+	l := &listing{from: dayBegin, to: dayEnd, left: 2, each: func(rekey.Recording) error { n++; return nil }}
+	err := s.channel(t.Context(), 1, l)
+	if !errors.Is(err, rekey.ErrUnreachable) || !strings.Contains(err.Error(), "a shorter span") || n != 2 {
+		t.Errorf("%d recordings: %v", n, err)
 	}
 }

@@ -140,7 +140,7 @@ func (d *Desk) questionKeys(ctx context.Context, tx *sql.Tx, c *Case, q question
 // at the recorder now: it carries a QR code, or is the one of the QR code that
 // was given as evidence, while that is fresh. In suite 2 nothing proves that.
 func (c *Case) promises(q question) bool {
-	return q.Suite == recovery.SuiteOCRA && (q.qr != nil || q.Challenge.String() == c.QRChallenge)
+	return q.Suite == recovery.SuiteOCRA && (q.qr != nil || q.String() == c.QRChallenge)
 }
 
 // weigh applies the rules once more, now to the question itself; its QR code,
@@ -151,7 +151,7 @@ func (c *Case) promises(q question) bool {
 // from now on.
 func (d *Desk) weigh(ctx context.Context, tx *sql.Tx, c *Case, r Recorder, q question) (held, err error) {
 	facts, place := c.facts, r.place(q.Challenge)
-	facts.AtRecorder = c.promises(q) && (place == counterAhead || q.Challenge.String() == c.QRChallenge)
+	facts.AtRecorder = c.promises(q) && (place == counterAhead || q.String() == c.QRChallenge)
 	why := "no fresh QR code of the recorder vouches for this challenge"
 	switch {
 	case place == counterBehind:

@@ -37,6 +37,8 @@ type Options struct {
 	Interfaces []net.Interface
 	Wait       time.Duration // for answers, after the last question; 3 s when 0
 	Rate       int           // questions a second; 500 when 0
+
+	only netip.Addr // answers of others are dropped; the zero one takes all
 }
 
 // Found is one recorder.
@@ -67,11 +69,11 @@ func Find(ctx context.Context, o Options, each func(Found)) error {
 	asking, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { asked <- ask(asking, sockets, o) }()
-	return collect(ctx, o.Wait, asked, answers, each)
+	return collect(ctx, o, asked, answers, each)
 }
 
 // collect runs until the wait after the last question is over.
-func collect(ctx context.Context, wait time.Duration, asked <-chan error, answers <-chan answer, each func(Found)) error {
+func collect(ctx context.Context, o Options, asked <-chan error, answers <-chan answer, each func(Found)) error {
 	var seen boxes
 	var over <-chan time.Time
 	for {
@@ -82,8 +84,11 @@ func collect(ctx context.Context, wait time.Duration, asked <-chan error, answer
 			if err != nil {
 				return err
 			}
-			asked, over = nil, time.After(wait)
+			asked, over = nil, time.After(o.Wait)
 		case a := <-answers:
+			if o.only.IsValid() && a.from != o.only {
+				continue
+			}
 			if f, news := seen.add(a); news {
 				each(f)
 			}
@@ -93,8 +98,13 @@ func collect(ctx context.Context, wait time.Duration, asked <-chan error, answer
 	}
 }
 
-// Resolve reads what a person names: an address, address:port, a host name, or a
-// range in CIDR form. The ranges are not spread out in memory.
+// widestRange is how many addresses a range may have, as a power of two: a /16,
+// which takes two minutes. Larger ones would take hours and reach who knows whom.
+const widestRange = 16
+
+// Resolve reads what a person names: an address, a host name, or a range of at
+// most a /16 in CIDR form. The ranges are not spread out in memory. A port is
+// rekey.ErrInput: discovery has one of its own.
 func Resolve(ctx context.Context, names []string) (iter.Seq[netip.AddrPort], error) {
 	parts := make([]iter.Seq[netip.AddrPort], 0, len(names))
 	for _, name := range names {
@@ -117,27 +127,33 @@ func Resolve(ctx context.Context, names []string) (iter.Seq[netip.AddrPort], err
 
 func resolve(ctx context.Context, name string) (iter.Seq[netip.AddrPort], error) {
 	if prefix, err := netip.ParsePrefix(name); err == nil {
+		if bits := prefix.Addr().BitLen() - prefix.Bits(); bits > widestRange {
+			return nil, fmt.Errorf("%w: %s is too wide: it has 2^%d addresses, at most 2^%d are asked; name smaller ranges, or a network interface", rekey.ErrInput, prefix, bits, widestRange)
+		}
 		return hostsOf(prefix.Masked()), nil
 	}
 	if a, err := netip.ParseAddr(name); err == nil {
-		return one(netip.AddrPortFrom(a, 0)), nil
-	}
-	if ap, err := netip.ParseAddrPort(name); err == nil {
-		return one(ap), nil
+		return one(a), nil
 	}
 	t, err := rekey.ParseTarget(name)
 	if err != nil {
 		return nil, err
 	}
+	if t.Port != 0 {
+		return nil, fmt.Errorf("%w: %s: discovery does not ask at a web port; name the host alone", rekey.ErrInput, t)
+	}
+	if a, err := netip.ParseAddr(t.Host); err == nil {
+		return one(a), nil
+	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", t.Host)
 	if err != nil || len(addrs) == 0 {
 		return nil, fmt.Errorf("%w: no address is known for the name %q", rekey.ErrUnreachable, t.Host)
 	}
-	return one(netip.AddrPortFrom(addrs[0].Unmap(), 0)), nil
+	return one(addrs[0].Unmap()), nil
 }
 
-func one(a netip.AddrPort) iter.Seq[netip.AddrPort] {
-	return func(yield func(netip.AddrPort) bool) { yield(a) }
+func one(a netip.Addr) iter.Seq[netip.AddrPort] {
+	return func(yield func(netip.AddrPort) bool) { yield(netip.AddrPortFrom(a, 0)) }
 }
 
 // hostsOf leaves out the network and broadcast address of an IPv4 range.

@@ -149,7 +149,7 @@ func TestResolve(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"192.0.2.0/30": "192.0.2.1:0 192.0.2.2:0", "192.0.2.4/31": "192.0.2.4:0 192.0.2.5:0", "192.0.2.7/32": "192.0.2.7:0",
-		"192.0.2.9": "192.0.2.9:0", "192.0.2.9:81": "192.0.2.9:81", "[2001:db8::1]:5": "[2001:db8::1]:5", "2001:db8::/127": "[2001:db8::]:0 [2001:db8::1]:0",
+		"192.0.2.9": "192.0.2.9:0", "http://192.0.2.9": "192.0.2.9:0", "[2001:db8::1]": "[2001:db8::1]:0", "2001:db8::/127": "[2001:db8::]:0 [2001:db8::1]:0",
 	} {
 		hosts, err := Resolve(t.Context(), []string{in})
 		if err != nil {
@@ -164,7 +164,10 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%s: %v, want %s", in, got, want)
 		}
 	}
-	for _, in := range []string{"", "192.0.2.300", "192.0.2.0/33", "http://x/path", "a b"} {
+	if _, err := Resolve(t.Context(), []string{"10.1.0.0/16", "2001:db8::/112"}); err != nil {
+		t.Error(err)
+	}
+	for _, in := range []string{"", "192.0.2.300", "192.0.2.0/33", "http://x/path", "a b", "10.0.0.0/8", "10.0.0.0/15", "0.0.0.0/0", "2001:db8::/64", "192.0.2.9:81", "[2001:db8::1]:5", "recorder:80"} {
 		if _, err := Resolve(t.Context(), []string{in}); !errors.Is(err, rekey.ErrInput) {
 			t.Errorf("%q: %v", in, err)
 		}
@@ -177,6 +180,45 @@ func TestBroadcast(t *testing.T) {
 		if got := broadcast(netip.MustParsePrefix(in)).String(); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
+	}
+}
+
+// TestAnswerOfAnotherIsNotTheHosts: whoever answers first on the network is not
+// the host that was asked, whatever it says of itself.
+func TestAnswerOfAnotherIsNotTheHosts(t *testing.T) {
+	t.Parallel()
+	other, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	t.Cleanup(func() { _ = c.Close(); _ = other.Close(); all.Wait() })
+	silent := make(chan bool, 2)
+	all.Go(func() {
+		buf := make([]byte, 100)
+		for {
+			_, from, err := c.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			_, _ = other.WriteToUDPAddrPort([]byte("one!serial=S1;model=EVIL"), from)
+			if !<-silent {
+				_, _ = c.WriteToUDPAddrPort([]byte("one!serial=S1;mac=m1"), from)
+			}
+		}
+	})
+	p := []Prober{words{name: "one", port: c.LocalAddr().(*net.UDPAddr).Port}}
+	silent <- false
+	if id, ok := probe(t.Context(), rekey.Target{Host: "127.0.0.1"}, p); !ok || id.Serial != "S1" || id.MAC != "m1" || id.Model != "" {
+		t.Errorf("the host's answer: %t %+v", ok, id)
+	}
+	silent <- true
+	if id, ok := probe(t.Context(), rekey.Target{Host: "127.0.0.1"}, p); ok {
+		t.Errorf("the host said nothing, and it is %+v", id)
 	}
 }
 

@@ -59,7 +59,8 @@ func byDriver(ctx context.Context, t rekey.Target, drivers []rekey.Driver) (reke
 	return rekey.Identity{}, err
 }
 
-// probe asks one host by all probers and returns at the first answer.
+// probe asks one host by all probers and returns at its first answer. What
+// others say in its place is not listened to.
 func probe(ctx context.Context, t rekey.Target, probers []Prober) (id rekey.Identity, ok bool) {
 	hosts, err := resolve(ctx, t.Host)
 	if err != nil || len(probers) == 0 {
@@ -69,15 +70,11 @@ func probe(ctx context.Context, t rekey.Target, probers []Prober) (id rekey.Iden
 	defer enough()
 	var host netip.Addr
 	for h := range hosts {
-		host = h.Addr()
+		host = h.Addr().Unmap()
 	}
-	_ = Find(ctx, Options{Probers: probers, Hosts: hosts, Wait: identifyWait}, func(f Found) {
-		if !ok || f.Address == host {
-			id, ok = f.Identity, true
-		}
-		if f.Address == host {
-			enough()
-		}
+	_ = Find(ctx, Options{Probers: probers, Hosts: hosts, Wait: identifyWait, only: host}, func(f Found) {
+		id, ok = f.Identity, true
+		enough()
 	})
 	return id, ok
 }

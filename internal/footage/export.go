@@ -21,6 +21,7 @@ type export struct {
 	opt     Options
 	items   []item // what the recorder lists, by channel and time
 	carried []File // whole files of earlier exports that the recorder no longer lists so
+	now     during // when the recordings were listed, by the recorder's clock
 	journal *journal
 	slots   chan struct{} // one for each download at a time
 
@@ -33,7 +34,8 @@ type export struct {
 type item struct {
 	rec   rekey.Recording
 	file  File
-	whole bool // the file is in the folder, hashed
+	whole bool   // the file is in the folder, hashed
+	left  string // why it is left out; "" = it is not
 }
 
 // plan gives every recording its file, and finds out by hashing which files
@@ -57,6 +59,7 @@ func (e *export) plan(ctx context.Context, recordings []rekey.Recording, k known
 		} else {
 			it.file = File{Path: used.take(recordingPath(r), ending(r.Kind)), Channel: r.Channel, Start: Wall{r.Start}, End: Wall{r.End}, Kind: r.Kind, Source: r.Path}
 		}
+		it.file.Growing = e.now.growing(r)
 		e.items = append(e.items, it)
 	}
 	var rest []item
@@ -167,6 +170,10 @@ func (e *export) finish(k known, s savedSettings) (Manifest, error) {
 	}
 	m.From, m.To = e.span(k)
 	for _, it := range e.items {
+		if it.left != "" {
+			m.LeftOut = append(m.LeftOut, LeftOut{Channel: it.rec.Channel, Start: Wall{it.rec.Start}, End: Wall{it.rec.End}, Source: it.rec.Path, Why: it.left})
+			continue
+		}
 		m.Files = append(m.Files, it.file)
 	}
 	slices.SortFunc(m.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
@@ -243,6 +250,13 @@ func (e *export) advance(bytes int64, finished string) {
 		e.silent = 0
 		e.opt.Progress(e.told)
 	}
+}
+
+// leave takes one recording out of what is to come.
+func (e *export) leave() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.told.AllFiles--
 }
 
 // some names the first few.

@@ -34,6 +34,11 @@ func (e *export) fetchAll(ctx context.Context) error {
 		if !errors.Is(err, rekey.ErrVerify) {
 			return err
 		}
+		if it.file.Growing {
+			it.left = "the recorder was still writing it, and did not give it whole"
+			e.leave()
+			return nil
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		wrong = append(wrong, err)
@@ -97,7 +102,12 @@ func (e *export) download(ctx context.Context, it *item, out io.Writer, buf []by
 		}
 	}()
 	hash := sha256.New()
-	size, err = e.copy(out, hash, body, cmp.Or(it.rec.Size, untoldLimit), buf)
+	limit := cmp.Or(it.rec.Size, untoldLimit)
+	content := io.Reader(body)
+	if it.file.Growing {
+		content = io.LimitReader(body, limit) // what came after the listing is of the next export
+	}
+	size, err = e.copy(out, hash, content, limit, buf)
 	switch {
 	case err != nil:
 		return 0, "", err

@@ -79,7 +79,9 @@ func (o Options) withDefaults() Options {
 // That the folder can be written is tried before the recorder is asked for
 // anything, and that all fits before a recording is opened: rekey.ErrStorage.
 // A recording that is empty or not of the size that the recorder told is
-// rekey.ErrVerify naming it, after the others were saved.
+// rekey.ErrVerify naming it, after the others were saved. Of one that the
+// recorder is still writing, by its own clock, what it told is saved, or where
+// that does not come, the manifest says that it was left out.
 func Export(ctx context.Context, src Source, dir string, o Options) (_ Manifest, err error) {
 	o = o.withDefaults()
 	if !o.From.Before(o.To) {
@@ -94,11 +96,13 @@ func Export(ctx context.Context, src Source, dir string, o Options) (_ Manifest,
 	if err != nil {
 		return Manifest{}, err
 	}
+	e := &export{src: src, folder: f, opt: o}
+	e.now.began = clock(ctx, src)
 	recordings, err := list(ctx, src, o)
 	if err != nil {
 		return Manifest{}, err
 	}
-	e := &export{src: src, folder: f, opt: o}
+	e.now.ended = clock(ctx, src)
 	if err := e.plan(ctx, recordings, known); err != nil {
 		return Manifest{}, err
 	}
@@ -122,6 +126,9 @@ func Export(ctx context.Context, src Source, dir string, o Options) (_ Manifest,
 // in files of an hour for two years are 1.1 million.
 const mostRecordings = 2_000_000
 
+// longestPath bounds what a recorder may call one recording.
+const longestPath = 1 << 10
+
 // list reads the whole list first: sizes are checked against the free space
 // before anything is opened.
 func list(ctx context.Context, src Source, o Options) ([]rekey.Recording, error) {
@@ -133,7 +140,7 @@ func list(ctx context.Context, src Source, o Options) ([]rekey.Recording, error)
 			return nil // overlapping pages of a listing
 		case len(all) == mostRecordings:
 			return fmt.Errorf("%w: the recorder lists more than %d recordings; ask for a shorter span", rekey.ErrUnreachable, mostRecordings)
-		case r.Channel < 1 || r.Channel > 9999 || r.Start.IsZero() || r.End.Before(r.Start) || r.Size < 0 || r.Path == "":
+		case r.Channel < 1 || r.Channel > 9999 || r.Start.IsZero() || r.End.Before(r.Start) || r.Size < 0 || r.Path == "" || len(r.Path) > longestPath:
 			return fmt.Errorf("%w: the recorder lists a recording that makes no sense: channel %d, %s to %s, %d bytes, %.80q", rekey.ErrUnreachable, r.Channel, Wall{r.Start}, Wall{r.End}, r.Size, r.Path)
 		}
 		seen[r.Path] = true

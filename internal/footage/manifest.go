@@ -39,6 +39,9 @@ type Manifest struct {
 	From     Wall           `json:"from"` // the span that was asked for, by all exports into this folder
 	To       Wall           `json:"to"`
 	Files    []File         `json:"files"` // by path
+	// LeftOut are recordings that the recorder was still writing, by its own clock,
+	// and did not give as it had listed them.
+	LeftOut []LeftOut `json:"left_out,omitempty"`
 	// Settings are the settings as last read. EarlierSettings are blocks that an
 	// export before found otherwise: they are kept, because a reset may lie between.
 	Settings        []SettingsFile `json:"settings"`
@@ -62,6 +65,18 @@ type File struct {
 	End     Wall   `json:"end"`
 	Kind    string `json:"kind"`
 	Source  string `json:"source"` // as the recorder named it
+	// Growing: the recorder was still writing it, by its own clock. The file holds
+	// what there was when it was listed.
+	Growing bool `json:"growing,omitempty"`
+}
+
+// LeftOut is one recording that is not in the folder, and why.
+type LeftOut struct {
+	Channel int    `json:"channel"`
+	Start   Wall   `json:"start"`
+	End     Wall   `json:"end"`
+	Source  string `json:"source"`
+	Why     string `json:"why"`
 }
 
 // SettingsFile is one block of the recorder's settings in the folder.

@@ -227,7 +227,8 @@ func (r *Runner) reopen(ctx context.Context, id string, accept []rekey.Risk) (_ 
 // are the same code.
 func (u *run) carry(ctx context.Context) (Report, error) {
 	if u.j.Outcome == rekey.Unchanged {
-		return u.report(), u.closeUnchanged(ctx)
+		err := u.closeUnchanged(ctx)
+		return u.report(), err
 	}
 	steps := []func(context.Context) error{u.keep, u.intend, u.change, u.verify, u.harden, u.finish}
 	if u.plan.Way.ByHand() { // no login before the change: the footage is saved as soon as there is one
@@ -235,7 +236,8 @@ func (u *run) carry(ctx context.Context) (Report, error) {
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			return u.report(), u.stopped(ctx, err)
+			err = u.stopped(ctx, err)
+			return u.report(), err
 		}
 	}
 	return u.report(), u.left

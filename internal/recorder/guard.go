@@ -124,9 +124,24 @@ func (b *Box) SubmitAnswer(name, text string) (grant *recovery.Grant, err error)
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, b.recordUncompared(name, err))
 	}
 	return grant, nil
+}
+
+// recordUncompared puts on record an answer that met no open challenge: one that
+// was kept from an earlier challenge, or from before a reboot, is somebody's try.
+// The guard tells of those that it compared.
+func (b *Box) recordUncompared(name string, err error) error {
+	for _, e := range []struct {
+		is  error
+		why string
+	}{{recovery.ErrNoChallenge, "no open challenge"}, {recovery.ErrExpired, "expired"}, {rekey.ErrLocked, "penalty"}} {
+		if errors.Is(err, e.is) {
+			return b.log(AtSeat().record("local seat", "answer.refused", name, e.why))
+		}
+	}
+	return nil
 }
 
 // outlived ends challenge and grant that outlived what they were for. It is the

@@ -161,6 +161,30 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestWhatAPeerSaysIsPlain: its words reach a terminal as one short line, or not at all.
+func TestWhatAPeerSaysIsPlain(t *testing.T) {
+	t.Parallel()
+	for name, second := range map[string]string{
+		"refused": "RTSP/1.0 401 No\u009b31m\u202eway" + strings.Repeat("x", 300) + "\r\n\r\n",
+		"odd":     "RTSP/1.0 404 No\u009b31m\u202eway" + strings.Repeat("x", 300) + "\r\n\r\n",
+		"no RTSP": "\u009b31m\u202eway" + strings.Repeat("x", 300) + " 2\r\n\r\n",
+	} {
+		p := &peer{first: challenge, second: second}
+		err := Check(t.Context(), p.start(t), path, rekey.Login{Account: "admin", Password: rekey.NewSecret("p")}, &book{})
+		if err == nil {
+			t.Fatal("no error")
+		}
+		text := err.Error()
+		var e *rekey.LoginError
+		if errors.As(err, &e) {
+			text = e.Said
+		}
+		if strings.ContainsAny(text, "\u009b\u202e") || len(text) > 300 || strings.Contains(text, `\u`) {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
+}
+
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	p := &peer{first: "RTSP/1.0 200 OK\r\nPublic: OPTIONS\r\n\r\n"}

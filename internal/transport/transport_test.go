@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/icholy/digest"
 	"go.uber.org/goleak"
 
 	"rekey"
@@ -415,4 +416,73 @@ func FuzzChallenge(f *testing.F) {
 			t.Error("the password itself is in the header")
 		}
 	})
+}
+
+// TestUnsignableChallengeCostsNothing: no password goes out, so no try is booked.
+func TestUnsignableChallengeCostsNothing(t *testing.T) {
+	t.Parallel()
+	spent := 0
+	d := admin("p", func() error { spent++; return nil })
+	d.challenge = &digest.Challenge{Realm: realm, Nonce: "n", Algorithm: "TWO-KEYS"}
+	if _, err := d.sign(httptest.NewRequest(http.MethodGet, "http://h/x", nil), time.Now()); !errors.Is(err, rekey.ErrUnsupported) || spent != 0 {
+		t.Errorf("%d tries booked: %v", spent, err)
+	}
+}
+
+// TestDrippingBodyEnds: a byte now and then is enough to keep a download from
+// being idle, and would keep it for ever.
+func TestDrippingBodyEnds(t *testing.T) {
+	t.Parallel()
+	i, _ := peer(t, func(c net.Conn) {
+		fmt.Fprint(c, "HTTP/1.1 200 OK\r\n\r\n")
+		for {
+			if _, err := c.Write([]byte("x")); err != nil {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+	s, err := client(t, i, Limits{Idle: time.Minute, Window: 50 * time.Millisecond, Rate: 1 << 20}).Stream(t.Context(), Request{Path: "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, s.Body); !errors.Is(err, rekey.ErrUnreachable) || !errors.Is(err, errSlow) {
+		t.Error(err)
+	}
+	if err := s.Body.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestErrorsRepeatNothing: what a peer says in place of an answer may be the
+// request, with what it carried.
+func TestErrorsRepeatNothing(t *testing.T) {
+	t.Parallel()
+	for name, say := range map[string]string{
+		"no HTTP":     "topsecret\r\n\r\n",
+		"status":      "HTTP/1.1 topsecret\r\n\r\n",
+		"header line": "HTTP/1.1 200 OK\r\ntopsecret\r\n\r\n",
+		"length":      "HTTP/1.1 200 OK\r\nContent-Length: topsecret\r\n\r\n",
+		"encoding":    "HTTP/1.1 200 OK\r\nTransfer-Encoding: topsecret\r\n\r\n",
+		"chunk":       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ntopsecret\r\n",
+		"redirect":    "HTTP/1.1 302 Found\r\nLocation: ftp://topsecret\r\n\r\n",
+	} {
+		i, _ := peer(t, func(c net.Conn) { fmt.Fprint(c, say) })
+		_, err := client(t, i, Limits{}).Do(t.Context(), Request{Path: "/x", Query: "pwd=topsecret"})
+		if !errors.Is(err, rekey.ErrUnreachable) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"Lorex\u009b31m\x1b[2J \u202eNVR\n": "Lorex 31m [2J NVR", "\xff\xfe": "", " a\u00a0b ": "a b", "Überwachung": "Überwachung",
+		strings.Repeat("x", 5000): strings.Repeat("x", 120) + "...",
+	} {
+		if got := Printable(in); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
 }
