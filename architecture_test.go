@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"rekey/internal/store":              {"rekey"},
 	"rekey/internal/argon":              {"rekey"},
 	"rekey/internal/desk":               {"rekey", "rekey/recovery", "rekey/seclog", "rekey/internal/store", "rekey/internal/web", "rekey/internal/durable", "rekey/internal/argon"},
-	"rekey/internal/recorder":           {"rekey", "rekey/recovery", "rekey/seclog", "rekey/internal/durable"},
+	"rekey/internal/recorder":           {"rekey", "rekey/internal/argon", "rekey/recovery", "rekey/seclog", "rekey/internal/durable"},
 	"rekey/internal/desk/client":        {"rekey", "rekey/recovery", "rekey/internal/desk"},
 	"rekey/internal/recorder/clips":     {"rekey", "rekey/internal/durable"},
 	"rekey/internal/recorder/lan":       {"rekey", "rekey/internal/recorder", "rekey/internal/recorder/clips", "rekey/internal/web", "rekey/seclog"},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/job"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/appliance"
@@ -63,7 +64,7 @@ func BenchmarkReset(b *testing.B) {
 // there is not to hide what rekey costs.
 func operatorOf(b *testing.B) (*operator, rekey.Target) {
 	dir, password := b.TempDir(), rekey.NewSecret("Old-Pass1")
-	cheap := &recorder.Argon{Time: 1, Memory: 64, Threads: 1}
+	cheap := &argon.Cost{Passes: 1, KiB: 64, Threads: 1}
 	_, err := appliance.Make(dir, recorder.Config{AdminPassword: password, Argon: cheap}, clips.Spec{Channels: 1, Days: 1, ClipSeconds: 2, Now: time.Now()})
 	must(b, err)
 	box, err := appliance.Start(b.Context(), dir, appliance.Options{Log: slog.New(slog.DiscardHandler), Box: recorder.Options{Argon: cheap}})

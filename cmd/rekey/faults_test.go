@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/dahua"
 	"rekey/internal/footage"
 	"rekey/internal/job"
@@ -50,7 +51,7 @@ type brokenLine struct {
 
 func newBrokenLine(t *testing.T, flags ...string) *brokenLine {
 	t.Helper()
-	cheap := &recorder.Argon{Time: 1, Memory: 64, Threads: 1}
+	cheap := &argon.Cost{Passes: 1, KiB: 64, Threads: 1}
 	b := &brokenLine{t: t, password: rekey.NewSecret("Lost-and-found-7"), flags: flags}
 	b.dir = filepath.Join(t.TempDir(), "box")
 	_, err := appliance.Make(b.dir, recorder.Config{AdminPassword: b.password, Argon: cheap}, clips.Spec{Channels: 1, Days: 1, ClipSeconds: 1, Now: time.Now()})
@@ -237,10 +238,6 @@ func (b *brokenLine) vaulted() (current rekey.Secret, all []rekey.Secret) {
 	return current, all
 }
 
-// whereOutcomesAreMade are the requests at which every fault is tried: the
-// change itself, and the logins before and after it.
-var whereOutcomesAreMade = []string{"global.login", "Security.getEncryptInfo", "Security.modifyPasswordPlain", "/cgi-bin/global.cgi"}
-
 // atEach calls break for each request of a whole reset, but for those in the
 // middle of a row of equal ones.
 func (b *brokenLine) atEach(each func(at int, name string)) {
@@ -339,10 +336,10 @@ func TestLostAnswerWhereThreeTriesLock(t *testing.T) {
 	r, _ := end.report()
 	lost, proved := 0, 0
 	for _, p := range r.Proofs {
-		switch {
-		case p.New == job.NotTried:
+		switch p.New {
+		case job.NotTried:
 			lost++
-		case p.New == job.Opens:
+		case job.Opens:
 			proved++
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"rekey"
@@ -44,11 +45,13 @@ func routes() []route {
 }
 
 // sent opens a session, makes the change, and counts how often it was asked for.
-func (r route) sent(t *testing.T, answer http.HandlerFunc) (err error, asked int, b *book) {
+func (r route) sent(t *testing.T, answer http.HandlerFunc) (asked int32, b *book, err error) {
 	t.Helper()
-	p := r.peer(func(w http.ResponseWriter, r *http.Request) { asked++; answer(w, r) })
+	var n atomic.Int32
+	p := r.peer(func(w http.ResponseWriter, r *http.Request) { n.Add(1); answer(w, r) })
 	s, b := opened(t, p, false, AcceptClearPassword())
-	return r.set(t, s), asked, b
+	err = r.set(t, s)
+	return n.Load(), b, err
 }
 
 // TestOddAnswerToAChange: whatever is no clear refusal leaves it open whether
@@ -84,7 +87,7 @@ func TestOddAnswerToAChange(t *testing.T) {
 		for name, answer := range answers {
 			t.Run(r.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				err, asked, _ := r.sent(t, answer)
+				asked, _, err := r.sent(t, answer)
 				if !errors.Is(err, rekey.ErrUnknown) || asked != 1 {
 					t.Errorf("asked %d times: %v", asked, err)
 				}
@@ -93,7 +96,7 @@ func TestOddAnswerToAChange(t *testing.T) {
 	}
 	for _, status := range []int{400, 401, 402, 403, 404, 405, 406, 409, 418, 451, 500, 501, 502, 503, 505} {
 		clear := slices.Contains([]int{400, 401, 403, 404, 405, 501}, status)
-		err, _, _ := routes()[0].sent(t, with(status, ""))
+		_, _, err := routes()[0].sent(t, with(status, ""))
 		if err == nil || errors.Is(err, rekey.ErrUnknown) == clear {
 			t.Errorf("by CGI, status %d: %v", status, err)
 		}
@@ -154,7 +157,7 @@ func TestRecorderRepeatsThePassword(t *testing.T) {
 		for name, echo := range echoes {
 			t.Run(r.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				err, _, b := r.sent(t, echo(told))
+				_, b, err := r.sent(t, echo(told))
 				silent(t, err)
 				for _, e := range b.refused {
 					silent(t, e)
@@ -216,7 +219,7 @@ func TestRecorderRepeatsTheLogin(t *testing.T) {
 // it since, and the recorder has counted the try.
 func TestWrongOldPasswordIsBooked(t *testing.T) {
 	t.Parallel()
-	err, _, b := routes()[2].sent(t, func(w http.ResponseWriter, _ *http.Request) {
+	_, b, err := routes()[2].sent(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"result":false,"error":{"code":268632085,"message":"x"},"params":{"remainLoginTimes":3}}`)
 	})
 	if !errors.Is(err, rekey.ErrDenied) || b.spent != 2 || b.given != 1 || len(b.refused) != 1 || b.refused[0].TriesLeft != 3 {

@@ -164,7 +164,7 @@ func number(n *json.Number, missing int) int {
 // cgiRefusal reads an HTTP answer that is not the wanted one. Signed 401s are
 // read by cgi.get, which knows that a password was sent.
 func cgiRefusal(host, what string, status int, body []byte) error {
-	return refusalSaying(host, what, status, clean(string(body)))
+	return refusalSaying(host, what, status, heard(string(body)))
 }
 
 func refusalSaying(host, what string, status int, said string) error {
@@ -236,7 +236,7 @@ func clean(s string) string {
 // the password can be guessed from.
 var hashes = regexp.MustCompile(`[0-9A-Fa-f]{16,}`)
 
-// heard is clean for the answer to a login.
+// heard is clean for an answer to a request that carried a login.
 func heard(s string) string {
 	const most = 4 << 10
 	return clean(hashes.ReplaceAllString(s[:min(len(s), most)], "(hash)"))

@@ -35,7 +35,7 @@ func HA1(account, realm, password string) string {
 
 // withPassword gives an account a new password: both forms of it, or neither.
 func (b *Box) withPassword(a account, name string, pw rekey.Secret) (account, error) {
-	phc, err := b.argon.hash(pw.Reveal(), b.rand)
+	phc, err := b.argon.Hash(pw, b.rand)
 	if err != nil {
 		return a, storageError("hash the password", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/durable"
 	"rekey/recovery"
 	"rekey/seclog"
@@ -25,7 +26,7 @@ type Box struct {
 	id    identity
 	cert  tls.Certificate
 	seal  *sealer
-	argon Argon
+	argon argon.Cost
 	rand  io.Reader
 	now   func() time.Time
 	clock func() time.Duration
@@ -53,7 +54,7 @@ type Box struct {
 func Open(dir string, o Options) (*Box, error) { return open(dir, o, durable.WriteFile) }
 
 func open(dir string, o Options, write writeFile) (b *Box, err error) {
-	b = &Box{dir: dir, rand: o.Rand, now: o.Now, clock: o.Clock, argon: DefaultArgon, write: write, lockedAt: map[string]time.Duration{}, strangers: map[string]stranger{}, refusals: newRefusals()}
+	b = &Box{dir: dir, rand: o.Rand, now: o.Now, clock: o.Clock, argon: argon.Default(), write: write, lockedAt: map[string]time.Duration{}, strangers: map[string]stranger{}, refusals: newRefusals()}
 	b.fill(o)
 	if err := b.load(); err != nil {
 		return nil, err

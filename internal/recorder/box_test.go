@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/durable"
 	"rekey/recovery"
 	"rekey/seclog"
@@ -27,7 +28,7 @@ import (
 const firstPassword = "first-Pass-1"
 
 var (
-	cheap = Argon{Time: 1, Memory: 8, Threads: 1}
+	cheap = argon.Cheap()
 	web   = Client{Via: rekey.InterfaceRPC2, Address: "192.0.2.9", Type: "Web3.0"}
 )
 

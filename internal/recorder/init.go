@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/durable"
 	"rekey/recovery"
 	"rekey/seclog"
@@ -114,7 +115,8 @@ func checkFolder(dir string) error {
 
 func (c Config) withDefaults() Config {
 	if c.Argon == nil {
-		c.Argon = &DefaultArgon
+		cost := argon.Default()
+		c.Argon = &cost
 	}
 	if c.Rand == nil {
 		c.Rand = rand.Reader

@@ -13,6 +13,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/durable"
 	"rekey/seclog"
 )
@@ -55,7 +57,7 @@ func valid(t interface{ Fatalf(string, ...any) }, b *Box, candidates ...string) 
 	var open []string
 	for _, pw := range candidates {
 		a := b.state().Accounts[AdminAccount]
-		typed := fits(a.Hash, pw)
+		typed, _ := argon.Fits(a.Hash, rekey.NewSecret(pw))
 		sum := md5.Sum([]byte(AdminAccount + ":" + b.Realm() + ":" + pw))
 		digest := b.digest(AdminAccount, func(ha1 string) bool { return ha1 == hex.EncodeToString(sum[:]) })(a)
 		if typed != digest {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 )
 
 // Config says what Init makes.
@@ -26,14 +27,14 @@ type Config struct {
 	AdminPassword rekey.Secret   // of the account admin; none = factory state
 	Channels      int            // 1 to 64; 0 = 8
 	DeskKey       hpke.PublicKey // X25519 key of the support desk; nil = not enrolled
-	Argon         *Argon         // cost of the password hash; nil = DefaultArgon
+	Argon         *argon.Cost    // cost of the password hash; nil = argon.Default
 	Rand          io.Reader      // nil = crypto/rand
 	Now           func() time.Time
 }
 
 // Options say how Open runs the box. The zero value is right outside of tests.
 type Options struct {
-	Argon *Argon // cost of new password hashes; nil = DefaultArgon
+	Argon *argon.Cost // cost of new password hashes; nil = argon.Default
 	Rand  io.Reader
 	Now   func() time.Time     // wall clock, for records and pages only
 	Clock func() time.Duration // time since boot, running on while suspended; never wound back

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/seclog"
 )
 
@@ -47,7 +48,10 @@ func (b *Box) Password(name string, pw rekey.Secret, from Client) (epoch uint64,
 }
 
 func matches(pw rekey.Secret) func(account) bool {
-	return func(a account) bool { return fits(a.Hash, pw.Reveal()) }
+	return func(a account) bool {
+		ok, err := argon.Fits(a.Hash, pw)
+		return ok && err == nil // a hash that cannot be read fits nothing
+	}
 }
 
 func (b *Box) digest(name string, proof func(ha1 string) bool) func(account) bool {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/dahua"
 	"rekey/internal/discover"
 	"rekey/internal/footage"
@@ -59,7 +60,7 @@ func againstCurl(b *testing.B, ready appliance.Ready, base string, admin rekey.L
 // withLongClips runs a recorder with 9 recordings of 35 minutes, 34 MB each.
 func withLongClips(b *testing.B, admin rekey.Login) appliance.Ready {
 	dir := b.TempDir()
-	cheap := &recorder.Argon{Time: 1, Memory: 64, Threads: 1}
+	cheap := &argon.Cost{Passes: 1, KiB: 64, Threads: 1}
 	spec := clips.Spec{Channels: 3, Days: 1, ClipSeconds: 2100, Now: time.Now()}
 	_, err := appliance.Make(dir, recorder.Config{AdminPassword: admin.Password, Argon: cheap}, spec)
 	must(b, err)

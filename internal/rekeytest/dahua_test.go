@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/dahua"
 	"rekey/internal/discover"
 	"rekey/internal/recorder"
@@ -35,7 +36,7 @@ func running(t *testing.T) (Box, *appliance.Running) {
 		Tries:  5, Channels: 2, Clips: 2 * 2 * 3, Switch: "upnp",
 	}
 	now := time.Now()
-	cheap := &recorder.Argon{Time: 1, Memory: 64, Threads: 1}
+	cheap := &argon.Cost{Passes: 1, KiB: 64, Threads: 1}
 	dir := t.TempDir()
 	_, err := appliance.Make(dir, recorder.Config{AdminPassword: b.Admin.Password, Channels: b.Channels, Argon: cheap},
 		clips.Spec{Channels: b.Channels, Days: 2, ClipSeconds: 2, Now: now})

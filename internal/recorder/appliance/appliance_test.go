@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/clips"
 )
@@ -24,7 +25,7 @@ import (
 const password = "first-Pass-1"
 
 var (
-	cheap = recorder.Argon{Time: 1, Memory: 8, Threads: 1}
+	cheap = argon.Cheap()
 	small = clips.Spec{Channels: 1, Days: 1, ClipSeconds: 2, Now: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)}
 )
 

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/clips"
 )
@@ -37,7 +38,7 @@ type rig struct {
 func newRig(t *testing.T, password string) *rig {
 	t.Helper()
 	dir := t.TempDir()
-	cheap := &recorder.Argon{Time: 1, Memory: 64, Threads: 1}
+	cheap := &argon.Cost{Passes: 1, KiB: 64, Threads: 1}
 	_, err := recorder.Init(dir, recorder.Config{AdminPassword: rekey.NewSecret(password), Channels: 2, Argon: cheap})
 	must(t, err)
 	box, err := recorder.Open(dir, recorder.Options{Argon: cheap})

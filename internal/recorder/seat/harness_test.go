@@ -21,12 +21,13 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/recorder"
 	"rekey/recovery"
 	"rekey/seclog"
 )
 
-var cheap = &recorder.Argon{Memory: 64, Time: 1, Threads: 1}
+var cheap = &argon.Cost{Passes: 1, KiB: 64, Threads: 1}
 
 const (
 	lostPassword  = "Lost-And-Gone-77"
