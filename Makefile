@@ -11,7 +11,7 @@ demo:
 
 ## test: install what the tests need where it is missing, and run every test
 test: needs
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 30m ./...
 
 # The tests drive a real browser and look at real video: Debian's chromium and ffmpeg.
 needs:

@@ -55,6 +55,9 @@ type LoginError struct {
 // Error tells what the recorder said and what to do about it.
 func (e *LoginError) Error() string {
 	where := fmt.Sprintf("account %q on %s", e.Account, e.Interface)
+	if e.Said != "" {
+		where += fmt.Sprintf(" (it said %q)", e.Said)
+	}
 	if errors.Is(e.Kind, ErrLocked) {
 		if e.LockedFor > 0 {
 			return fmt.Sprintf("%v: %s for %s more; wait, without any other login, then run again", e.Kind, where, e.LockedFor.Round(time.Second))

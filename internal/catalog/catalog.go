@@ -47,8 +47,8 @@ type Way struct {
 	Requires []Thing `json:"requires"` // all of these
 }
 
-// Source is where facts were read.
-type Source struct {
+// source is where facts were read.
+type source struct {
 	Kind    string `json:"kind"`
 	Title   string `json:"title"`
 	Address string `json:"address"`
@@ -88,12 +88,6 @@ func MenuPath(model string) []string { return FindModel(model).MenuPath.Value }
 func LockPolicy(model string) rekey.LockPolicy {
 	l := FindModel(model).LockPolicy.Value
 	return rekey.LockPolicy{Enabled: true, Tries: l.Tries, LockFor: time.Duration(l.Minutes) * time.Minute}
-}
-
-// LookUp returns the source with that id.
-func LookUp(source string) (Source, bool) {
-	s, ok := load().sources[source]
-	return s, ok
 }
 
 // model finds the longest prefix that fits, so that an entry for N841A8 would

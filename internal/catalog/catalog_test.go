@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"errors"
 	"io/fs"
 	"slices"
 	"strings"
@@ -195,22 +194,5 @@ func TestCallersCannotWriteIntoTheCatalogue(t *testing.T) {
 	again := way(t, Ways(rekey.Identity{Model: "N841"}, nil), rekey.WayHardwareReset)
 	if again.Hands[0] == "just press" || again.Risks[0] == "" {
 		t.Error("a caller changed the catalogue")
-	}
-}
-
-func TestParseHave(t *testing.T) {
-	t.Parallel()
-	have, err := ParseHave(" another-admin, at-the-box,,")
-	if err != nil || !slices.Equal(have, Have{HaveAnotherAdmin, HaveAtTheBox}) {
-		t.Errorf("%v, %v", have, err)
-	}
-	if have, err = ParseHave(""); err != nil || len(have) != 0 {
-		t.Errorf("%v, %v", have, err)
-	}
-	if _, err = ParseHave("app,money"); !errors.Is(err, rekey.ErrInput) {
-		t.Errorf("unknown thing: %v", err)
-	}
-	if s, ok := LookUp("L3520"); !ok || s.Kind != "vendor" {
-		t.Errorf("source %v %v", s, ok)
 	}
 }

@@ -26,7 +26,7 @@ type family struct {
 
 // data is the whole catalogue.
 type data struct {
-	sources map[string]Source
+	sources map[string]source
 	models  []Model
 	generic map[string]Model
 }
@@ -44,7 +44,7 @@ var load = sync.OnceValue(func() *data {
 func read(from fs.FS) (*data, error) {
 	var s struct {
 		About   string            `json:"about"`
-		Sources map[string]Source `json:"sources"`
+		Sources map[string]source `json:"sources"`
 	}
 	if err := readFile(from, "data/sources.json", &s); err != nil {
 		return nil, err

@@ -1,9 +1,7 @@
 package catalog
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"rekey"
 )
@@ -29,22 +27,6 @@ func Things() []Thing {
 
 // Have is what a person still has. Empty means that nobody said.
 type Have []Thing
-
-// ParseHave reads a comma-separated list of things.
-func ParseHave(s string) (Have, error) {
-	var have Have
-	for word := range strings.SplitSeq(s, ",") {
-		t := Thing(strings.TrimSpace(word))
-		if t == "" {
-			continue
-		}
-		if !slices.Contains(Things(), t) {
-			return nil, fmt.Errorf("%w: %.40q is nothing that a way asks for; expected some of %v, with commas", rekey.ErrInput, word, Things())
-		}
-		have = append(have, t)
-	}
-	return have, nil
-}
 
 // Offer is a way with what the person lacks for it.
 type Offer struct {

@@ -116,6 +116,7 @@ func (a reply) noLogin(host, what string) error {
 	kind := kindOf(a.Code)
 	switch a.Code {
 	case codeNotInitialised, codeNoSession, codeNoSession2, codeBlackList, codeNoMethod, codeNoInterface, codeClearPassword:
+	case codeAuthority: // ErrDenied, but of a right: it is no LoginError
 	default:
 		kind = rekey.ErrUnreachable
 	}

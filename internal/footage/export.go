@@ -257,6 +257,9 @@ func (e *export) leave() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.told.AllFiles--
+	if e.opt.Progress != nil {
+		e.opt.Progress(e.told)
+	}
 }
 
 // some names the first few.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -346,7 +347,12 @@ func TestKilledAtAnyTime(t *testing.T) {
 	o := options
 	o.Progress = func(Progress) {
 		to := filepath.Join(t.TempDir(), "copy")
-		if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		err := os.CopyFS(to, os.DirFS(dir))
+		for errors.Is(err, fs.ErrNotExist) { // another download was renamed meanwhile
+			to = filepath.Join(t.TempDir(), "copy")
+			err = os.CopyFS(to, os.DirFS(dir))
+		}
+		if err != nil {
 			t.Error(err)
 		}
 		copies = append(copies, to)

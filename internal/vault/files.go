@@ -16,15 +16,26 @@ import (
 	"rekey"
 )
 
-// recordExt ends the name of a record file; other files are leftovers of an
-// interrupted write and are passed over.
+// recordExt ends the name of a record file. Whatever is not named as a record or
+// the folder of an account is passed over: leftovers of an interrupted write,
+// and what file managers leave behind.
 const recordExt = ".rec"
+
+// Lengths of the names, in lower hex.
+const (
+	slotLength = 24
+	nameLength = 16
+)
+
+func isHex(s string, length int) bool {
+	return len(s) == length && strings.Trim(s, "0123456789abcdef") == ""
+}
 
 // splitID returns the folder and the name of an entry's file. Ids come from
 // command lines too, so nothing but lower hex gets through.
 func splitID(id string) (slot, name string, err error) {
 	slot, name, ok := strings.Cut(id, "-")
-	if !ok || len(slot) != 24 || len(name) != 16 || strings.Trim(slot+name, "0123456789abcdef") != "" {
+	if !ok || !isHex(slot, slotLength) || !isHex(name, nameLength) {
 		return "", "", fmt.Errorf("%w: vault entry id %.60q; expected one as rekey vault list prints it", rekey.ErrInput, id)
 	}
 	return slot, name, nil
@@ -94,7 +105,7 @@ func (v *Vault) loadSlot(slot string) (map[string]record, error) {
 	var damaged []error
 	for _, f := range files {
 		name, ok := strings.CutSuffix(f.Name(), recordExt)
-		if !ok {
+		if !ok || !isHex(name, nameLength) {
 			continue
 		}
 		id := slot + "-" + name
@@ -108,9 +119,21 @@ func (v *Vault) loadSlot(slot string) (map[string]record, error) {
 	return all, errors.Join(damaged...)
 }
 
+// slotsIn names the folders of accounts.
+func slotsIn(dir string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, recordsDir))
+	var slots []string
+	for _, e := range entries {
+		if e.IsDir() && isHex(e.Name(), slotLength) {
+			slots = append(slots, e.Name())
+		}
+	}
+	return slots, err
+}
+
 // each calls do for every readable record.
 func (v *Vault) each(ctx context.Context, do func(Entry, record)) error {
-	slots, err := os.ReadDir(filepath.Join(v.dir, recordsDir))
+	slots, err := slotsIn(v.dir)
 	if err != nil {
 		return fmt.Errorf("vault: %w: %w", rekey.ErrStorage, err)
 	}
@@ -119,7 +142,7 @@ func (v *Vault) each(ctx context.Context, do func(Entry, record)) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("read vault: %w", err)
 		}
-		all, err := v.loadSlot(s.Name())
+		all, err := v.loadSlot(s)
 		if err != nil {
 			damaged = append(damaged, err)
 		}

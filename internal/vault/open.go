@@ -78,7 +78,7 @@ func create(dir string, key Key) error {
 	if Exists(dir) {
 		return nil
 	}
-	if names, err := os.ReadDir(filepath.Join(dir, recordsDir)); err != nil || len(names) > 0 {
+	if slots, err := slotsIn(dir); err != nil || len(slots) > 0 {
 		return fmt.Errorf("open vault %s: %w: it holds records but %s, their key, is gone; put it back from a copy", dir, rekey.ErrStorage, headerName)
 	}
 	header, err := wrapNew(key)

@@ -444,3 +444,61 @@ func export(t *testing.T, v *Vault, f Format) string {
 	}
 	return string(plain)
 }
+
+// TestStrangersInTheFolder: what file managers and sync tools leave in the vault
+// is no record, and stops nobody.
+func TestStrangersInTheFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	records := filepath.Join(dir, "vault", recordsDir)
+	if err := os.MkdirAll(records, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stray := func(parts ...string) {
+		if err := os.WriteFile(filepath.Join(append([]string{records}, parts...)...), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stray(".DS_Store") // before there is a vault, too
+	v := newVault(t, dir)
+	e := propose(t, v, "admin", "first-pass")
+	slot, name, _ := strings.Cut(e.ID, "-")
+	stray("Thumbs.db")
+	stray(slot, ".DS_Store")
+	stray(slot, "._"+name+recordExt)
+	stray(slot, name+" (conflicted copy)"+recordExt)
+	if err := os.Mkdir(filepath.Join(records, "@eaDir"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := v.List(t.Context()); err != nil || len(list) != 1 || list[0].ID != e.ID {
+		t.Errorf("%+v: %v", list, err)
+	}
+	if err := v.Confirm(t.Context(), e.ID); err != nil {
+		t.Error(err)
+	}
+	if got, ok, err := v.Current(t.Context(), "SERIAL-1", "admin"); err != nil || !ok || got.ID != e.ID {
+		t.Errorf("%+v: %v", got, err)
+	}
+}
+
+// TestDamageOfAnotherAccount: a record that cannot be read stops its own account alone.
+func TestDamageOfAnotherAccount(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, t.TempDir())
+	first, second := propose(t, v, "admin", "first-pass"), propose(t, v, "admin", "second-pass")
+	other := propose(t, v, "operator", "other-pass")
+	slot, name, _ := strings.Cut(other.ID, "-")
+	if err := os.WriteFile(v.path(slot, name), []byte("torn"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list, err := v.OfAccount(t.Context(), "SERIAL-1", "admin")
+	if err != nil || len(list) != 2 || list[0].ID != first.ID || list[1].ID != second.ID {
+		t.Errorf("%+v: %v", list, err)
+	}
+	if _, err := v.OfAccount(t.Context(), "SERIAL-1", "operator"); !errors.Is(err, rekey.ErrStorage) {
+		t.Errorf("its own account: %v", err)
+	}
+	if list, err := v.OfAccount(t.Context(), "SERIAL-2", "admin"); err != nil || len(list) != 0 {
+		t.Errorf("a recorder without a password: %+v: %v", list, err)
+	}
+}
