@@ -155,6 +155,32 @@ func TestExitCodesAreDocumented(t *testing.T) {
 	}
 }
 
+// Every test that a document names is there.
+func TestNamedTestsExist(t *testing.T) {
+	t.Parallel()
+	var tests strings.Builder
+	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, e os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		tests.Write(raw)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(document(t, "docs/threat-model.md"), -1)
+	for _, n := range named {
+		if !strings.Contains(tests.String(), "func "+n[1]+"(") {
+			t.Errorf("docs/threat-model.md names %s, which is not there", n[1])
+		}
+	}
+	if len(named) < 15 {
+		t.Errorf("only %d tests are named", len(named))
+	}
+}
+
 func TestJSONMessagesAreDocumented(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("*.go")

@@ -98,12 +98,21 @@ func (u *run) prove(ctx context.Context, d rekey.Interface) Proof {
 			return p
 		}
 	}
-	u.tries.last = true // the new password was proved a moment ago: it is worth a last try
 	note := ""
-	if p.New, note = verdict(u.check(ctx, d, u.new), Refused); note != "" {
+	if p.New, note = verdict(u.checkProved(ctx, d), Refused); note != "" {
 		p.Note = note
 	}
 	return p
+}
+
+// checkProved tries the new password, which opened another door a moment ago:
+// it is worth the last try of the budget.
+func (u *run) checkProved(ctx context.Context, d rekey.Interface) error {
+	accepted := u.tries.last
+	u.tries.last = true
+	err := u.check(ctx, d, u.new)
+	u.tries.last = accepted && u.tries.last
+	return err
 }
 
 // verdict is what a login showed; what could not be tried says why.
