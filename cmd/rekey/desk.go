@@ -17,10 +17,7 @@ import (
 )
 
 // deskVerb is what the verbs of the support desk share.
-type deskVerb struct {
-	dir  string
-	json bool
-}
+type deskVerb struct{ folderVerb }
 
 func newDeskCommand() *cobra.Command {
 	var v deskVerb
@@ -42,8 +39,7 @@ recorded in the desk's security log, as everything at the desk is.`,
 			return nil
 		},
 	}
-	cmd.PersistentFlags().StringVar(&v.dir, "dir", "", "the desk's folder (required)")
-	cmd.PersistentFlags().BoolVar(&v.json, "json", false, "JSON lines on stdout")
+	v.flags(cmd, "the desk's folder (required)")
 	cmd.AddCommand(v.initCommand(), v.enrollCommand(), v.recorderCommand(), v.agentCommand(), v.serveCommand(), v.verifyCommand())
 	return cmd
 }
@@ -55,14 +51,6 @@ func (v *deskVerb) with(cmd *cobra.Command, act func(*desk.Desk) error) error {
 		return err
 	}
 	return errors.Join(act(d), d.Close())
-}
-
-func (v *deskVerb) tell(cmd *cobra.Command, kind string, view any, text string, args ...any) error {
-	if v.json {
-		return writeJSON(cmd.OutOrStdout(), kind, view)
-	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), text+"\n", args...)
-	return err
 }
 
 func (v *deskVerb) initCommand() *cobra.Command {

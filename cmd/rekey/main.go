@@ -94,3 +94,23 @@ func defaultStateDir() string {
 	}
 	return filepath.Join(home, ".local", "state", "rekey")
 }
+
+// folderVerb is what the verbs share that work on one folder.
+type folderVerb struct {
+	dir  string
+	json bool
+}
+
+func (v *folderVerb) flags(cmd *cobra.Command, whose string) {
+	cmd.PersistentFlags().StringVar(&v.dir, "dir", "", whose)
+	cmd.PersistentFlags().BoolVar(&v.json, "json", false, "JSON lines on stdout")
+}
+
+// tell writes one result, for a person or as one JSON line.
+func (v *folderVerb) tell(cmd *cobra.Command, kind string, view any, text string, args ...any) error {
+	if v.json {
+		return writeJSON(cmd.OutOrStdout(), kind, view)
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), text+"\n", args...)
+	return err
+}

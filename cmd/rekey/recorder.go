@@ -19,10 +19,7 @@ import (
 )
 
 // recorderVerb is what the verbs of the reference recorder share.
-type recorderVerb struct {
-	dir  string
-	json bool
-}
+type recorderVerb struct{ folderVerb }
 
 func newRecorderCommand() *cobra.Command {
 	var v recorderVerb
@@ -40,20 +37,10 @@ set-up is made at its local seat.
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.PersistentFlags().StringVar(&v.dir, "dir", "", "the recorder's folder (required)")
-	cmd.PersistentFlags().BoolVar(&v.json, "json", false, "JSON lines on stdout")
+	v.flags(cmd, "the recorder's folder (required)")
 	_ = cmd.MarkPersistentFlagRequired("dir") // the flag is there
 	cmd.AddCommand(v.initCommand(), v.serveCommand(), v.pressCommand(), v.labelCommand(), v.enrolCommand())
 	return cmd
-}
-
-// tell writes one result, for a person or as one JSON line.
-func (v *recorderVerb) tell(cmd *cobra.Command, kind string, view any, text string, args ...any) error {
-	if v.json {
-		return writeJSON(cmd.OutOrStdout(), kind, view)
-	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), text+"\n", args...)
-	return err
 }
 
 // recorderMade is the result of init.
