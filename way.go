@@ -24,6 +24,7 @@ const (
 	RiskLoseSettings  Risk = "lose-settings"  // the way erases settings and accounts
 	RiskSkipFootage   Risk = "skip-footage"   // go on without saving the footage first
 	RiskLockAccount   Risk = "lock-account"   // a login try that may lock the account if the password is wrong
+	RiskLeaveUnknown  Risk = "leave-unknown"  // close a run although nobody knows which password is in force
 	RiskClearPassword Risk = "clear-password" // the new password would cross the network unencrypted
 )
 

@@ -110,7 +110,7 @@ func (v *deskVerb) enrollCommand() *cobra.Command {
 		Short: "take a recorder into the registry, with the key that it sealed to the desk",
 		Long: `enroll reads the enrolment file of a recorder (- = stdin). It prints the answer to a
 test challenge: work out the same with the recorder's key ('rekey code answer') and compare.`,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := readEnrolment(cmd.InOrStdin(), args[0])
 			if err != nil {
@@ -161,7 +161,7 @@ func (v *deskVerb) recorderCommand() *cobra.Command {
 		Long: `recorder shows what the registry has of a recorder, after the changes that the flags ask for.
 Whatever changes of the owner or of the addresses is a risk for 30 days: an answer then
 needs documents and a second person, and after a change of addresses a day's wait as well.`,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := recovery.ParseDeviceID(args[0])
 			if err != nil {

@@ -25,7 +25,7 @@ func (v *deskVerb) agentAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "add an agent",
-		Args:  usageArgs(cobra.ExactArgs(1)),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := desk.ParseRole(role)
 			if err != nil {
@@ -52,7 +52,7 @@ func (v *deskVerb) agentListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "list the agents",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return v.with(cmd, func(d *desk.Desk) error {
 				agents, err := d.Agents(cmd.Context(), desk.Operator())
@@ -88,7 +88,7 @@ func (v *deskVerb) agentChangeCommand(use, short, done string, change func(*desk
 	return &cobra.Command{
 		Use:   use,
 		Short: short,
-		Args:  usageArgs(cobra.ExactArgs(1)),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return v.with(cmd, func(d *desk.Desk) error {
 				a, err := change(d, cmd.Context(), desk.Operator(), args[0])
@@ -106,7 +106,7 @@ func (v *deskVerb) agentPasswordCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "password NAME",
 		Short: "give an agent a new password; sessions with the old one are over at once",
-		Args:  usageArgs(cobra.ExactArgs(1)),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			password, err := secretFrom(passwordFile, "New password of "+args[0])
 			if err != nil {

@@ -26,6 +26,7 @@ func runDesk(ctx context.Context, t *testing.T, args ...string) (stdout string, 
 	t.Helper()
 	var out, talk bytes.Buffer
 	cmd := newDeskCommand()
+	checkUsage(cmd)
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.SetArgs(args)
 	cmd.SetOut(&out)

@@ -1,11 +1,18 @@
 package main
 
 import (
+	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"rekey"
+	"rekey/internal/dahua"
+	"rekey/internal/recorder/appliance"
 	"rekey/internal/vault"
 )
 
@@ -96,4 +103,141 @@ func (s *stage) openRun() string {
 		s.t.Fatalf("%d runs; %v", len(names), err)
 	}
 	return names[0].Name()
+}
+
+// Killed in the change, and then somebody else sets a password: neither of
+// rekey's opens the recorder. Each was sent once, and not again; the person may
+// close the run, and go on with the password that works.
+func TestNeitherPasswordOpens(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.addAdmin("boss", "Second-and-boss-7")
+	if err := s.rekey(append(s.reset(), killAt+"=changing")...); !killed(err) {
+		t.Fatal(err)
+	}
+	s.asAdmin("userManager.cgi", "action", "modifyPasswordByManager", "name", "admin", "pwd", "Somebody-elses-7", "managerName", "admin", "managerPwd", s.old.Reveal())
+	for range 3 {
+		if err := s.rekey("resume"); exitOf(err) != 10 {
+			t.Fatalf("want exit code 10, outcome unknown: %v", err)
+		}
+	}
+	if n := s.wrongTries(); n != 2 {
+		t.Errorf("%d wrong tries, want one with each password", n)
+	}
+	run := s.openRun()
+	if err := s.rekey("resume", run, "--abandon"); exitOf(err) != 6 {
+		t.Fatalf("a run in doubt was closed without the risk being named: %v", err)
+	}
+	s.must("resume", run, "--abandon", "--accept-risk", "leave-unknown")
+	if old, ok := s.vaulted(vault.Former); !ok || !old.Equal(s.old) {
+		t.Error("the old password is not in the vault")
+	}
+	if err := os.WriteFile(s.passwordFile, []byte("Somebody-elses-7"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.old = rekey.NewSecret("Somebody-elses-7")
+	s.must(s.reset()...)
+	s.checkPromise()
+}
+
+// The last try is for the password that was not refused: the old one.
+func TestLastTryGoesToTheOldPassword(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	if err := s.rekey(append(s.reset(), killAt+"=changing")...); !killed(err) {
+		t.Fatal(err)
+	}
+	s.spoilTries(3) // by somebody else: of five, two are left
+	if err := s.rekey("resume"); exitOf(err) != 5 {
+		t.Fatalf("want exit code 5, the last try is the person's: %v", err)
+	}
+	s.must("resume", "--accept-risk", "lock-account")
+	s.checkPromise()
+}
+
+// A recorder that locks at the first wrong try can be done, with the risk named.
+func TestRecorderThatLocksAtOneTry(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.asAdmin("configManager.cgi", "action", "setConfig", "General.LockLoginTimes", "1")
+	if err := s.rekey(s.reset()...); exitOf(err) != 6 {
+		t.Fatalf("the risk was not asked for: %v", err)
+	}
+	s.must(append(s.reset(), "--accept-risk", "lock-account")...)
+	s.checkNew()
+}
+
+// Ctrl-C while it is proved leaves the run open; what was not tried is not proved.
+func TestInterruptedWhileProving(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	wait := filepath.Join(t.TempDir(), "paused")
+	cmd := exec.Command("rekey", s.reset()...)
+	cmd.Env = append(os.Environ(), "REKEY_STATE="+s.state, pauseAt+"=proved rpc2", pauseIn+"="+wait)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(wait); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // the signal is taken before the next login
+	if err := os.Remove(wait); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); exitOf(err) != 130 {
+		t.Fatalf("exit code %d, want 130", exitOf(err))
+	}
+	s.must("resume")
+	s.checkPromise()
+}
+
+// The recorder has another address after the crash.
+func TestRecorderMoved(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	if err := s.rekey(append(s.reset(), killAt+"=set")...); !killed(err) {
+		t.Fatal(err)
+	}
+	before := s.discovery
+	s.killRecorder()
+	s.listen = appliance.Ready{}
+	s.startRecorder()
+	now := s.discovery
+	s.discovery = before // else its answer would tell where it is
+	if err := s.rekey("resume"); exitOf(err) != 7 {
+		t.Fatalf("nobody is at the old address: %v", err)
+	}
+	s.discovery = now
+	s.must("resume", s.openRun(), "--at", s.target)
+	s.checkPromise()
+}
+
+// spoilTries is somebody else with a wrong password.
+func (s *stage) spoilTries(n int) {
+	s.t.Helper()
+	driver := dahua.New(slog.New(slog.DiscardHandler))
+	for range n {
+		err := driver.Check(s.t.Context(), s.interfaces()[0], rekey.Login{Account: "admin", Password: rekey.NewSecret("Not-the-one-7")}, freeTries{})
+		if !errors.Is(err, rekey.ErrDenied) {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// checkNew is the part of the promise that costs no wrong try.
+func (s *stage) checkNew() {
+	s.t.Helper()
+	password, ok := s.current()
+	if !ok {
+		s.t.Fatal("the vault has no current password for the recorder")
+	}
+	driver := dahua.New(slog.New(slog.DiscardHandler))
+	for _, i := range s.interfaces() {
+		if err := driver.Check(s.t.Context(), i, rekey.Login{Account: "admin", Password: password}, freeTries{}); err != nil {
+			s.t.Errorf("%s: the vault's password is refused: %v", i, err)
+		}
+	}
 }

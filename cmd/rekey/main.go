@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -44,6 +45,7 @@ old one is dead, hardens the box, and keeps a record that nobody can quietly
 rewrite. It never guesses, bypasses, or computes a vendor's temporary password.
 
 Try it without a recorder: rekey demo`,
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          usageArgs(cobra.NoArgs),
@@ -66,10 +68,7 @@ Try it without a recorder: rekey demo`,
 	add := func(group string, cmds ...*cobra.Command) {
 		for _, c := range cmds {
 			c.GroupID = group
-			c.Args = usageArgs(c.Args)
-			for _, sub := range c.Commands() {
-				sub.Args = usageArgs(sub.Args)
-			}
+			checkUsage(c)
 			root.AddCommand(c)
 		}
 	}
@@ -77,6 +76,14 @@ Try it without a recorder: rekey demo`,
 	add("keep", newVaultCommand(), newLogCommand())
 	add("serve", newRecorderCommand(), newDeskCommand(), newCodeCommand())
 	return root
+}
+
+// checkUsage makes a wrong number of arguments bad input, for a verb and those below it.
+func checkUsage(c *cobra.Command) {
+	c.Args = usageArgs(c.Args)
+	for _, sub := range c.Commands() {
+		checkUsage(sub)
+	}
 }
 
 // defaultStateDir is the operator's folder: vault, security log, runs, login
@@ -93,6 +100,21 @@ func defaultStateDir() string {
 		return "rekey-state"
 	}
 	return filepath.Join(home, ".local", "state", "rekey")
+}
+
+// version is the module's, and the commit that the program was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v += " " + s.Value
+		}
+	}
+	return v
 }
 
 // folderVerb is what the verbs share that work on one folder.

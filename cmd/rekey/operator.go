@@ -156,15 +156,16 @@ func (o *operator) runner() (*job.Runner, error) {
 		Dir: o.state, Drivers: o.drivers, Identify: o.identify, Vault: v, Log: o.securityLog(),
 		Events: o.event, Now: time.Now,
 		Agree: func(context.Context, rekey.Plan) error { return nil },
-		Hands: nobody{},
+		Hands: nobody{o.talk},
 		At:    o.at,
 	}, nil
 }
 
-// nobody is the Hands of a verb that waits for no one.
-type nobody struct{}
+// nobody is the Hands where there is no terminal: it says what a person is to do.
+type nobody struct{ talk io.Writer }
 
-func (nobody) Change(context.Context, rekey.Plan, rekey.Secret) error {
+func (n nobody) Change(_ context.Context, p rekey.Plan, _ rekey.Secret) error {
+	printHands(n.talk, p.Way)
 	return fmt.Errorf("%w: this way is done by hand", rekey.ErrWaiting)
 }
 

@@ -65,7 +65,7 @@ func (v *recorderVerb) initCommand() *cobra.Command {
 					return err
 				}
 			}
-			if deskKeyFile != "" {
+			if cmd.Flags().Changed("desk-key") { // an empty name is no wish for none
 				if c.DeskKey, err = readDeskKey(deskKeyFile); err != nil {
 					return err
 				}
@@ -89,7 +89,7 @@ func (v *recorderVerb) initCommand() *cobra.Command {
 	f.IntVar(&spec.Days, "days", 2, "days of footage")
 	f.IntVar(&spec.Channels, "channels", 2, "channels")
 	f.IntVar(&spec.ClipSeconds, "clip-seconds", 5, "length of each recording")
-	f.StringVar(&deskKeyFile, "desk-key", "", "public key of a support desk; the recorder's key is sealed to it in enrolment.json")
+	f.StringVar(&deskKeyFile, "desk-key", "", "file with the public key of a support desk (desk.pub); the recorder's key is sealed to it in enrolment.json")
 	return cmd
 }
 

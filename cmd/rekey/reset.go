@@ -155,7 +155,7 @@ func parseWay(name string) (rekey.WayID, error) {
 }
 
 func parseRisks(names []string) ([]rekey.Risk, error) {
-	known := []rekey.Risk{rekey.RiskLoseFootage, rekey.RiskLoseSettings, rekey.RiskSkipFootage, rekey.RiskLockAccount, rekey.RiskClearPassword}
+	known := []rekey.Risk{rekey.RiskLoseFootage, rekey.RiskLoseSettings, rekey.RiskSkipFootage, rekey.RiskLockAccount, rekey.RiskLeaveUnknown, rekey.RiskClearPassword}
 	var risks []rekey.Risk
 	for _, n := range names {
 		ok := false
@@ -193,7 +193,12 @@ func (f *resetFlags) planOnly(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
-	return f.emit("plan", p, func(w io.Writer) { printPlan(w, p) })
+	return f.emit("plan", p, func(w io.Writer) {
+		printPlan(w, p)
+		if p.Way.ByHand() {
+			printHands(w, p.Way)
+		}
+	})
 }
 
 func (f *resetFlags) reset(ctx context.Context, host string) error {
@@ -255,7 +260,7 @@ func (f *resetFlags) agree(_ context.Context, p rekey.Plan) error {
 func (o *operator) hands() job.Hands {
 	t, err := openTerminal()
 	if err != nil {
-		return nobody{}
+		return nobody{o.talk}
 	}
 	_ = t.Close()
 	return personAtTerminal{}
@@ -267,18 +272,22 @@ type personAtTerminal struct{}
 func (personAtTerminal) Change(ctx context.Context, p rekey.Plan, password rekey.Secret) error {
 	t, err := openTerminal()
 	if err != nil {
-		return nobody{}.Change(ctx, p, password)
+		return nobody{io.Discard}.Change(ctx, p, password)
 	}
 	defer t.Close()
-	t.printf("\n%s. By hand, at the recorder:\n", p.Way.Title)
-	for n, h := range p.Way.Hands {
-		t.printf("%3d. %s\n", n+1, h)
-	}
+	printHands(t.file, p.Way)
 	done, err := t.confirmShowing("\nThe new password for "+p.Account+" (it is in the vault, too)", password, "Has the recorder taken it?")
 	if err == nil && !done {
 		err = fmt.Errorf("%w: the new password is not set yet", rekey.ErrWaiting)
 	}
 	return err
+}
+
+func printHands(w io.Writer, way rekey.Way) {
+	fmt.Fprintf(w, "\n%s. By hand, at the recorder:\n", way.Title)
+	for n, h := range way.Hands {
+		fmt.Fprintf(w, "%3d. %s\n", n+1, h)
+	}
 }
 
 func printPlan(w io.Writer, p rekey.Plan) {

@@ -16,6 +16,7 @@ import (
 func newResumeCommand(at func(point string)) *cobra.Command {
 	o := operator{at: at}
 	var done, abandon bool
+	var moved string
 	var accept []string
 	cmd := &cobra.Command{
 		Use:   "resume [RUN]",
@@ -24,7 +25,10 @@ func newResumeCommand(at func(point string)) *cobra.Command {
 stand. Whether a password was changed is settled by trying the new one, once.
 
 --done says that a person has set the new password at the recorder.
---abandon closes a run in which no change was begun.`,
+--at says where the recorder is now, if its address has changed.
+--abandon closes a run whose change was not begun, or never done by hand. Where
+nobody knows whether it was, --accept-risk leave-unknown closes it all the same,
+with both passwords in the vault.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.on(cmd)
@@ -33,21 +37,33 @@ stand. Whether a password was changed is settled by trying the new one, once.
 					return err
 				}
 			}
-			if abandon {
-				if len(args) == 0 || done {
-					return fmt.Errorf("%w: --abandon wants the name of one run, and nothing else", rekey.ErrInput)
-				}
-				return o.abandon(cmd.Context(), args[0])
-			}
 			risks, err := parseRisks(accept)
 			if err != nil {
 				return err
 			}
-			return o.resume(cmd.Context(), args, done, risks)
+			if abandon {
+				if len(args) == 0 || done || moved != "" {
+					return fmt.Errorf("%w: --abandon wants the name of one run, and neither --done nor --at", rekey.ErrInput)
+				}
+				return o.abandon(cmd.Context(), args[0], risks)
+			}
+			opt := job.ResumeOptions{Accept: risks}
+			if moved != "" {
+				t, err := rekey.ParseTarget(moved)
+				if err != nil {
+					return err
+				}
+				if len(args) == 0 {
+					return fmt.Errorf("%w: --at wants the name of the run", rekey.ErrInput)
+				}
+				opt.At = &t
+			}
+			return o.resume(cmd.Context(), args, done, opt)
 		},
 	}
 	o.flags(cmd.Flags())
 	o.vaultFlags(cmd.Flags())
+	cmd.Flags().StringVar(&moved, "at", "", "where the recorder is now")
 	cmd.Flags().BoolVar(&done, "done", false, "the new password has been set by hand")
 	cmd.Flags().StringArrayVar(&accept, "accept-risk", nil, "accept one risk by its name, beside those accepted when the run began; may be repeated")
 	cmd.Flags().BoolVar(&abandon, "abandon", false, "close the run: no change was begun and none is wanted")
@@ -59,7 +75,7 @@ type alreadyDone struct{}
 
 func (alreadyDone) Change(context.Context, rekey.Plan, rekey.Secret) error { return nil }
 
-func (o *operator) resume(ctx context.Context, runs []string, done bool, accept []rekey.Risk) error {
+func (o *operator) resume(ctx context.Context, runs []string, done bool, opt job.ResumeOptions) error {
 	r, err := o.runner()
 	if err != nil {
 		return err
@@ -83,22 +99,23 @@ func (o *operator) resume(ctx context.Context, runs []string, done bool, accept 
 	}
 	var failed error
 	for _, run := range runs { // one that fails does not keep the others waiting
-		rep, err := r.Resume(ctx, run, accept)
+		rep, err := r.Resume(ctx, run, opt)
 		failed = errors.Join(failed, o.finish(rep, err))
 	}
 	return failed
 }
 
-func (o *operator) abandon(ctx context.Context, run string) error {
+func (o *operator) abandon(ctx context.Context, run string, accept []rekey.Risk) error {
 	r, err := o.runner()
 	if err != nil {
 		return err
 	}
-	if err := r.Abandon(ctx, run); err != nil {
+	outcome, err := r.Abandon(ctx, run, accept)
+	if err != nil {
 		return err
 	}
 	return o.emit("abandoned", struct {
 		Run     string        `json:"run"`
 		Outcome rekey.Outcome `json:"outcome"`
-	}{run, rekey.Unchanged}, func(w io.Writer) { fmt.Fprintf(w, "Run %s is closed; nothing was changed.\n", run) })
+	}{run, outcome}, func(w io.Writer) { fmt.Fprintf(w, "Run %s is closed; the outcome is %s.\n", run, outcome) })
 }

@@ -109,16 +109,16 @@ func (u *run) ready(ctx context.Context) error {
 	if u.plan.Way.ByHand() {
 		return nil
 	}
-	if u.j.Refused.Old && !slices.Contains(u.req.Accept, rekey.RiskLockAccount) {
-		return fmt.Errorf("%w: the recorder refused the new password and the old one; they are not sent again unless the risk is accepted by name: --accept-risk %s", rekey.ErrUnknown, rekey.RiskLockAccount)
+	if u.j.Refused.Old {
+		return fmt.Errorf("%w: the recorder refused the new password and the old one; they are not sent again on their own. --accept-risk %s sends the new one once more; 'rekey resume %s --abandon --accept-risk %s' closes the run, with both in the vault", rekey.ErrUnknown, rekey.RiskLockAccount, u.j.ID, rekey.RiskLeaveUnknown)
 	}
 	if err := u.open(ctx); err != nil {
-		if !u.j.Changing || !isRefusal(err) {
+		if !u.j.Changing || !isRefusal(err) || !errors.Is(err, rekey.ErrDenied) {
 			return err
 		}
-		u.j.Refused.Old = true
+		refused := refusals{New: u.j.Refused.New, Old: true}
 		err = fmt.Errorf("%w: neither the new password nor the old one opens the recorder: %w", rekey.ErrUnknown, err)
-		return errors.Join(err, u.j.append(line{Time: u.Now(), Refused: &u.j.Refused}))
+		return errors.Join(err, u.j.append(line{Time: u.Now(), Refused: &refused}))
 	}
 	if u.policy.Enabled && u.policy.Tries <= keptBack && !slices.Contains(u.req.Accept, rekey.RiskLockAccount) {
 		return fmt.Errorf("%w: the recorder locks after %d wrong try, so the change could not be proved without that risk: --accept-risk %s", rekey.ErrRisk, u.policy.Tries, rekey.RiskLockAccount)
@@ -156,10 +156,10 @@ func (u *run) taken(ctx context.Context) error {
 	return err
 }
 
-// settle tries the new password once, where it was not refused already. When
-// it opens the recorder the outcome is changed and the vault has its current password.
+// settle tries the new password once. Where it was refused already, it is sent
+// again only when the old one was refused, too, and the risk was accepted. When it opens the recorder the outcome is changed and the vault has its current password.
 func (u *run) settle(ctx context.Context) (did bool, err error) {
-	if u.j.Refused.New && !slices.Contains(u.req.Accept, rekey.RiskLockAccount) {
+	if u.j.Refused.New && (!u.j.Refused.Old || !u.tries.accepted) {
 		return false, nil
 	}
 	door, err := primary(u.plan.Recorder)

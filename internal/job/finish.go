@@ -17,6 +17,9 @@ func (u *run) harden(ctx context.Context) error {
 	}
 	u.tell(rekey.StepHarden, rekey.EventStarted, "checking what is weak", nil)
 	findings, err := u.findings(ctx, u.plan.Account, u.req.Fix)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
 		err = fmt.Errorf("%w: the hardening check did not end; 'rekey check' repeats it: %v", rekey.ErrVerify, err)
 		u.left = errors.Join(u.left, err)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"rekey"
@@ -148,11 +149,16 @@ func (r *Runner) Reset(ctx context.Context, req Request) (Report, error) {
 	return u.carry(ctx)
 }
 
+// ResumeOptions say how an open run is gone on with. The zero value is usual.
+type ResumeOptions struct {
+	Accept []rekey.Risk  // beside what was accepted when the run began
+	At     *rekey.Target // where the recorder is now, if it has moved
+}
+
 // Resume goes on with an open run from its journal. A change that may or may
-// not have happened is settled first, by trying the new password once. accept
-// names risks beside those that were accepted when the run began.
-func (r *Runner) Resume(ctx context.Context, run string, accept []rekey.Risk) (Report, error) {
-	u, err := r.reopen(ctx, run, accept)
+// not have happened is settled first, by trying the new password once.
+func (r *Runner) Resume(ctx context.Context, run string, o ResumeOptions) (Report, error) {
+	u, err := r.reopen(ctx, run, o)
 	if err != nil {
 		return Report{}, err
 	}
@@ -161,22 +167,55 @@ func (r *Runner) Resume(ctx context.Context, run string, accept []rekey.Risk) (R
 }
 
 // Abandon closes an open run whose change was not begun or, on a way by hand,
-// was never done, as the person says. Its proposal stays in the vault, withdrawn.
-func (r *Runner) Abandon(ctx context.Context, id string) error {
+// was never done, as the person says. Where nobody knows, it wants
+// RiskLeaveUnknown: the outcome stays what it was, and the old password goes to
+// the vault beside the new one.
+func (r *Runner) Abandon(ctx context.Context, id string, accept []rekey.Risk) (rekey.Outcome, error) {
 	j, err := openJournal(r.runsDir(), id)
 	if err != nil {
-		return err
+		return "", err
 	}
-	u := &run{Runner: r, j: j}
+	u := &run{Runner: r, j: j, key: j.Begun.Key, plan: j.Begun.Plan}
+	u.req.Target = j.Begun.Target
 	defer u.close(ctx)
-	if j.Closed || (j.Changing && !j.Begun.Plan.Way.ByHand()) || j.Outcome == rekey.Changed {
-		return fmt.Errorf("%w: run %s cannot be abandoned: the password may have been changed; 'rekey resume %s' settles it", rekey.ErrConflict, id, id)
+	if j.Closed {
+		return j.Outcome, fmt.Errorf("%w: run %s is closed, with the outcome %s", rekey.ErrConflict, id, j.Outcome)
 	}
-	u.key, u.plan = j.Begun.Key, j.Begun.Plan
-	if err := u.record(ctx, "run.abandoned", u.plan.Account, string(rekey.Unchanged), nil); err != nil {
+	inDoubt := j.Outcome == rekey.Changed || (j.Changing && !u.plan.Way.ByHand())
+	if inDoubt && !slices.Contains(accept, rekey.RiskLeaveUnknown) {
+		return rekey.Unknown, fmt.Errorf("%w: the password may have been changed: 'rekey resume %s' settles it; --accept-risk %s closes the run all the same", rekey.ErrRisk, id, rekey.RiskLeaveUnknown)
+	}
+	if err := u.record(ctx, "run.abandoned", u.plan.Account, string(u.report().Outcome), nil); err != nil {
+		return "", err
+	}
+	if inDoubt {
+		return u.report().Outcome, u.closeInDoubt(ctx)
+	}
+	return rekey.Unchanged, u.closeUnchanged(ctx)
+}
+
+// closeInDoubt ends a run whose outcome nobody knows. Both passwords are in the
+// vault: the new one as it stands, the old one as a former one.
+func (u *run) closeInDoubt(ctx context.Context) error {
+	if err := u.unseal(ctx); err != nil {
 		return err
 	}
-	return u.closeUnchanged(ctx)
+	if !u.old.IsZero() {
+		e, err := u.Vault.Propose(ctx, vault.Entry{
+			Recorder: u.key, Address: u.req.Target.String(), Model: u.plan.Recorder.Model, Account: u.plan.Account, Run: u.j.ID + " (old)",
+		}, u.old)
+		if err == nil {
+			err = u.Vault.Withdraw(ctx, e.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	outcome := u.report().Outcome
+	if err := u.j.append(line{Time: u.Now(), Outcome: &outcome}); err != nil {
+		return err
+	}
+	return u.j.closeRun(u.Now())
 }
 
 // OpenRuns lists the runs that Resume can go on with, oldest first.

@@ -63,6 +63,7 @@ type line struct {
 	Time     time.Time         `json:"time"`
 	Begun    *begun            `json:"begun,omitempty"`
 	Kept     *Kept             `json:"kept,omitempty"`
+	Moved    *rekey.Target     `json:"moved,omitempty"`  // the recorder has another address now
 	Intent   *string           `json:"intent,omitempty"` // id of the proposal in the vault
 	Changing *bool             `json:"changing,omitempty"`
 	Refused  *refusals         `json:"refused,omitempty"`
@@ -221,10 +222,14 @@ func (j *journal) apply(l line) {
 		j.Begun = *l.Begun
 	case l.Kept != nil:
 		j.Kept = l.Kept
+	case l.Moved != nil:
+		j.Begun.Target = *l.Moved
 	case l.Intent != nil:
 		j.VaultID = *l.Intent
 	case l.Changing != nil:
-		j.Changing = *l.Changing
+		if j.Changing = *l.Changing; j.Changing { // what was proved and mended was of another password
+			j.Verified, j.Proofs, j.Hardened, j.Findings = false, nil, false, nil
+		}
 	case l.Refused != nil:
 		j.Refused = *l.Refused
 	case l.Outcome != nil:

@@ -139,7 +139,7 @@ func TestHalfClosedRunIsOnlyClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeJournal(t, j)
-	rep, err := r.Resume(context.Background(), j.ID, nil)
+	rep, err := r.Resume(context.Background(), j.ID, ResumeOptions{})
 	if err != nil || rep.Outcome != rekey.Unchanged || rep.Ended.IsZero() {
 		t.Fatalf("outcome %s, ended %v, %v", rep.Outcome, rep.Ended, err)
 	}
@@ -188,11 +188,11 @@ func TestRunNamesStayInTheirFolder(t *testing.T) {
 	t.Parallel()
 	r := testRunner(t)
 	for _, id := range []string{"", ".", "..", "../x", "a/b", "/etc"} {
-		if _, err := r.Resume(context.Background(), id, nil); !errors.Is(err, rekey.ErrInput) {
+		if _, err := r.Resume(context.Background(), id, ResumeOptions{}); !errors.Is(err, rekey.ErrInput) {
 			t.Errorf("resume %q: %v, want ErrInput", id, err)
 		}
 	}
-	if _, err := r.Resume(context.Background(), "20260101-000000-aaaa", nil); !errors.Is(err, rekey.ErrNotFound) {
+	if _, err := r.Resume(context.Background(), "20260101-000000-aaaa", ResumeOptions{}); !errors.Is(err, rekey.ErrNotFound) {
 		t.Errorf("a run that is not there: %v", err)
 	}
 }

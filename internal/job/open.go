@@ -11,7 +11,8 @@ import (
 	"rekey/internal/catalog"
 )
 
-// find asks what is at the address.
+// find asks what is at the address. The identity comes back with the names of
+// earlier answers.
 func (u *run) find(ctx context.Context, t rekey.Target) (rekey.Identity, error) {
 	u.tell(rekey.StepFind, rekey.EventStarted, "asking "+t.String()+" what it is, without a login", nil)
 	id, err := u.Identify(ctx, t)
@@ -20,6 +21,9 @@ func (u *run) find(ctx context.Context, t rekey.Target) (rekey.Identity, error) 
 	}
 	if id.Init == rekey.InitFactory {
 		return id, fmt.Errorf("%w: %s is in factory state and has no password yet; do its first set-up at the local seat", rekey.ErrConflict, t)
+	}
+	if id, u.key, err = u.Recognise(id, t); err != nil {
+		return id, err
 	}
 	u.tell(rekey.StepFind, rekey.EventDone, describe(id), map[string]string{"device_id": id.DeviceID, "model": id.Model, "serial": id.Serial, "firmware": id.Firmware})
 	return id, nil
@@ -36,24 +40,25 @@ func describe(id rekey.Identity) string {
 	return s
 }
 
-// equip gives the run what it needs for this recorder: its key, driver, budget,
-// rule and lock policy. The identity comes back with the names of earlier answers.
-func (u *run) equip(id rekey.Identity) (_ rekey.Identity, err error) {
-	if id, u.key, err = u.Recognise(id, u.req.Target); err != nil {
-		return id, err
-	}
+// equip gives the run what it needs for this recorder: driver, budget, rule and
+// lock policy.
+func (u *run) equip(id rekey.Identity) (err error) {
 	if u.driver, err = u.Runner.driver(id, u.req.Accept); err != nil {
-		return id, err
+		return err
+	}
+	if err := u.remember(id, u.req.Target); err != nil {
+		return err
 	}
 	if u.tries, err = openBudget(u.Dir, u.key, u.Now); err != nil {
-		return id, err
+		return err
 	}
 	u.rule, u.policy = catalog.Rule(id.Model), catalog.LockPolicy(id.Model)
 	if u.policy.Enabled {
 		u.tries.assumed = u.policy.Tries
 	}
-	u.tries.last = slices.Contains(u.req.Accept, rekey.RiskLockAccount)
-	return id, nil
+	u.tries.accepted = slices.Contains(u.req.Accept, rekey.RiskLockAccount)
+	u.tries.last = u.tries.accepted
+	return nil
 }
 
 // open logs in once, with the login that the run holds at this step.
@@ -62,7 +67,11 @@ func (u *run) open(ctx context.Context) error {
 		return nil
 	}
 	u.tell(rekey.StepOpen, rekey.EventStarted, fmt.Sprintf("logging in as %q, once", u.login.Account), nil)
-	s, err := u.driver.Open(ctx, u.plan.Recorder, u.login, u.tries)
+	var s rekey.Session
+	err := u.proven(func() (err error) {
+		s, err = u.driver.Open(ctx, u.plan.Recorder, u.login, u.tries)
+		return err
+	})
 	if err != nil {
 		return errors.Join(err, u.record(ctx, "login", u.login.Account, result(err), map[string]string{"address": u.req.Target.String()}))
 	}

@@ -26,62 +26,61 @@ type known struct {
 }
 
 // Recognise gives the recorder its key, the same as ever, and fills in the names
-// that it told before and does not tell now.
+// that it told before and does not tell now. Nothing is written.
 func (r *Runner) Recognise(id rekey.Identity, t rekey.Target) (rekey.Identity, string, error) {
-	if err := durable.MkdirAll(r.Dir); err != nil {
-		return id, "", storageError(err)
-	}
-	file := filepath.Join(r.Dir, "recorders.json")
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	unlock, err := durable.Lock(ctx, file+".lock")
-	if err != nil {
-		return id, "", fmt.Errorf("%w: known recorders: %w", rekey.ErrStorage, err)
-	}
-	defer func() { _ = unlock() }() // ends with the process all the same
-	all, err := readKnown(file)
+	all, err := readKnown(r.knownFile())
 	if err != nil {
 		return id, "", err
+	}
+	for _, k := range all {
+		if k.is(id, t) {
+			return k.fill(id), k.Key, nil
+		}
+	}
+	return id, id.Key(t), nil
+}
+
+// remember keeps what the recorder tells now for another time.
+func (r *Runner) remember(id rekey.Identity, t rekey.Target) error {
+	if err := durable.MkdirAll(r.Dir); err != nil {
+		return storageError(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	unlock, err := durable.Lock(ctx, r.knownFile()+".lock")
+	if err != nil {
+		return fmt.Errorf("%w: known recorders: %w", rekey.ErrStorage, err)
+	}
+	defer func() { _ = unlock() }() // ends with the process all the same
+	all, err := readKnown(r.knownFile())
+	if err != nil {
+		return err
 	}
 	i := slices.IndexFunc(all, func(k known) bool { return k.is(id, t) })
 	if i < 0 {
 		all = append(all, known{Key: id.Key(t)})
 		i = len(all) - 1
 	}
-	before, err := json.Marshal(all[i])
-	if err != nil {
-		return id, "", err
-	}
 	all[i].learn(id, t)
-	after, err := json.Marshal(all[i])
-	if err != nil {
-		return id, "", err
-	}
-	if string(before) != string(after) {
-		if err := writeKnown(file, all); err != nil {
-			return id, "", err
-		}
-	}
-	return all[i].fill(id), all[i].Key, nil
+	return writeKnown(r.knownFile(), all)
 }
 
-// is tells whether it is that recorder: one name in common, and none that
-// contradicts. A recorder that tells no name at all is the one at its address.
+func (r *Runner) knownFile() string { return filepath.Join(r.Dir, "recorders.json") }
+
+// is tells whether it is that recorder. The first name that both tell decides:
+// Device ID and serial are for life, while a recorder may have several MACs and
+// its realm may change. One that tells no name at all is the one at its address.
 func (k known) is(id rekey.Identity, t rekey.Target) bool {
-	same, told := false, false
+	told := false
 	for _, n := range [][2]string{
 		{k.Identity.DeviceID, id.DeviceID}, {k.Identity.Serial, id.Serial}, {k.Identity.MAC, id.MAC}, {k.Identity.Realm, id.Realm},
 	} {
 		told = told || n[1] != ""
-		switch {
-		case n[0] == "" || n[1] == "":
-		case n[0] == n[1]:
-			same = true
-		default:
-			return false
+		if n[0] != "" && n[1] != "" {
+			return n[0] == n[1]
 		}
 	}
-	return same || (!told && slices.Contains(k.Targets, t))
+	return !told && slices.Contains(k.Targets, t)
 }
 
 func (k *known) learn(id rekey.Identity, t rekey.Target) {

@@ -27,11 +27,15 @@ func TestRecorderKeepsItsKey(t *testing.T) {
 		{"at another address", rekey.Identity{Serial: "S1"}, moved, "Login to 01"},
 		{"nothing told, at a known address", rekey.Identity{Family: "dahua"}, moved, "Login to 01"},
 		{"another recorder at the old address", rekey.Identity{Realm: "Login to 02"}, home, "Login to 02"},
-		{"one name the same, one not", rekey.Identity{Serial: "S1", MAC: "02:00:00:00:00:99"}, home, "S1"},
+		{"through its second network port", rekey.Identity{Serial: "S1", MAC: "02:00:00:00:00:99"}, home, "Login to 01"},
+		{"another serial", rekey.Identity{Serial: "S2", MAC: "02:00:00:00:00:01"}, home, "S2"},
 		{"nothing told, at a new address", rekey.Identity{Family: "dahua"}, rekey.Target{Host: "192.0.2.99"}, "192.0.2.99"},
 	}
 	for _, s := range steps {
 		id, key, err := r.Recognise(s.id, s.at)
+		if err == nil {
+			err = r.remember(s.id, s.at)
+		}
 		if err != nil || key != s.key {
 			t.Errorf("%s: key %q, %v; want %q", s.what, key, err, s.key)
 		}

@@ -53,7 +53,7 @@ func (r *Runner) prepare(ctx context.Context, req Request, ready func(*run) erro
 	if err := u.checkInput(way, catalog.Rule(id.Model)); err != nil {
 		return nil, err
 	}
-	if id, err = u.equip(id); err != nil {
+	if err := u.equip(id); err != nil {
 		return nil, err
 	}
 	u.plan = rekey.Plan{Recorder: id, Account: req.Account, Way: way, Risks: u.risks(way)}
@@ -94,7 +94,7 @@ func (u *run) claim() error {
 			u.tell(rekey.StepPlan, rekey.EventProgress, fmt.Sprintf("the journal of run %s cannot be read; if it is of this recorder, look at it first: %v", id, err), nil)
 			continue
 		}
-		if j.Begun.Key == u.key || j.Begun.Target == u.req.Target {
+		if j.Begun.Key == u.key {
 			return fmt.Errorf("%w: run %s on this recorder is still open; go on with 'rekey resume %s'", rekey.ErrConflict, id, id)
 		}
 	}
@@ -181,9 +181,10 @@ func (u *run) secrets(s *sealed) []secretPlace {
 	return []secretPlace{{"login", &u.login.Password, &s.Login}, {"old", &u.old, &s.Old}, {"new", &u.new, &s.New}}
 }
 
-// reopen takes an open run up from its journal. accept is beside what was
-// accepted when the run began; the last try before a lock is accepted anew each time.
-func (r *Runner) reopen(ctx context.Context, id string, accept []rekey.Risk) (_ *run, err error) {
+// reopen takes an open run up from its journal. What is accepted now is beside
+// what was accepted when the run began, but for the last try before a lock: that
+// is accepted anew each time.
+func (r *Runner) reopen(ctx context.Context, id string, o ResumeOptions) (_ *run, err error) {
 	u := &run{Runner: r}
 	defer func() {
 		if err != nil {
@@ -196,10 +197,15 @@ func (r *Runner) reopen(ctx context.Context, id string, accept []rekey.Risk) (_ 
 	if u.j.Closed {
 		return nil, fmt.Errorf("%w: run %s is closed, with the outcome %s", rekey.ErrConflict, id, u.j.Outcome)
 	}
+	if o.At != nil && *o.At != u.j.Begun.Target {
+		if err := u.j.append(line{Time: r.Now(), Moved: o.At}); err != nil {
+			return nil, err
+		}
+	}
 	b := u.j.Begun
 	u.plan, u.key = b.Plan, b.Key
 	before := slices.DeleteFunc(slices.Clone(b.Accept), func(r rekey.Risk) bool { return r == rekey.RiskLockAccount })
-	u.req = Request{Target: b.Target, Account: b.Plan.Account, Way: b.Plan.Way.ID, Footage: b.Footage, Accept: slices.Concat(before, accept), Fix: b.Fix}
+	u.req = Request{Target: b.Target, Account: b.Plan.Account, Way: b.Plan.Way.ID, Footage: b.Footage, Accept: slices.Concat(before, o.Accept), Fix: b.Fix}
 	u.login.Account = b.Login
 	if u.j.Outcome == rekey.Unchanged {
 		return u, nil // it was being closed; nothing is asked of the recorder any more
@@ -211,7 +217,8 @@ func (r *Runner) reopen(ctx context.Context, id string, accept []rekey.Risk) (_ 
 	if err != nil {
 		return nil, err
 	}
-	if u.plan.Recorder, err = u.equip(now); err != nil {
+	u.plan.Recorder = now
+	if err := u.equip(now); err != nil {
 		return nil, err
 	}
 	if u.key != b.Key {
@@ -235,7 +242,11 @@ func (u *run) carry(ctx context.Context) (Report, error) {
 		steps = []func(context.Context) error{u.decideKeep, u.intend, u.change, u.verify, u.keep, u.harden, u.finish}
 	}
 	for _, step := range steps {
-		if err := step(ctx); err != nil {
+		err := ctx.Err()
+		if err == nil {
+			err = step(ctx)
+		}
+		if err != nil {
 			err = u.stopped(ctx, err)
 			return u.report(), err
 		}
@@ -248,6 +259,9 @@ func (u *run) carry(ctx context.Context) (Report, error) {
 func (u *run) stopped(ctx context.Context, why error) error {
 	ctx = context.WithoutCancel(ctx)
 	notRecorded := u.record(ctx, "run.stopped", u.req.Account, result(why), map[string]string{"why": why.Error()})
+	if errors.Is(why, rekey.ErrWaiting) && notRecorded == nil {
+		return fmt.Errorf("%w; set the password of 'rekey vault show %s' at the recorder, then 'rekey resume %s --done'", why, u.j.VaultID, u.j.ID)
+	}
 	if u.j.Changing || notRecorded != nil {
 		return fmt.Errorf("%w; the run stays open: 'rekey resume %s' goes on", errors.Join(why, notRecorded), u.j.ID)
 	}

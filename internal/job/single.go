@@ -49,10 +49,18 @@ func (r *Runner) enter(ctx context.Context, req Request) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.plan.Recorder, err = u.equip(id); err != nil {
+	u.plan.Recorder = id
+	if err := u.equip(id); err != nil {
 		return nil, err
 	}
-	return u, u.open(ctx)
+	if err := u.lockRecorder(); err != nil {
+		return nil, err
+	}
+	if err := u.open(ctx); err != nil {
+		u.close(ctx)
+		return nil, err
+	}
+	return u, nil
 }
 
 func (u *run) keepProgress(p footage.Progress) {

@@ -34,8 +34,10 @@ const (
 type budget struct {
 	file    string
 	now     func() time.Time
-	assumed int  // the catalogue's limit, while the recorder has not told its own
-	last    bool // the risk of the last try was accepted by name: one try may be it
+	assumed int // the catalogue's limit, while the recorder has not told its own
+	// accepted: the risk of the last try was accepted by name. last: that try is
+	// still to be had; a login that succeeds gives it back.
+	accepted, last bool
 }
 
 // spent is what is booked for one account. Time alone gives no try back: that a
@@ -77,6 +79,9 @@ func (b *budget) Spend(account string) error {
 
 // Settle books how the try ended.
 func (b *budget) Settle(account string, result error) error {
+	if result == nil {
+		b.last = b.accepted
+	}
 	return b.update(account, func(s spent) (spent, error) { return s.settle(b.now(), b.limitOf(s), result), nil })
 }
 

@@ -63,7 +63,7 @@ func TestBudgetSurvivesTheProcess(t *testing.T) {
 		t.Errorf("no recorder is known to forget wrong tries, the budget did: %v", err)
 	}
 	b := testBudget(t, dir, &now)
-	b.last = true
+	b.accepted, b.last = true, true
 	if err := b.Spend("admin"); err != nil {
 		t.Errorf("the risk of the last try was accepted by name: %v", err)
 	}
@@ -90,9 +90,9 @@ func TestBudgetBelievesTheRecorder(t *testing.T) {
 	if err := b.Spend("admin"); !errors.Is(err, rekey.ErrBudget) {
 		t.Errorf("the recorder said one try is left, and it was given away: %v", err)
 	}
-	b.last = true
+	b.accepted, b.last = true, true
 	spendAnd(&rekey.LoginError{Kind: rekey.ErrLocked, TriesLeft: 0, LockedFor: time.Hour})
-	b.last = false
+	b.accepted, b.last = false, false
 	now = now.Add(59 * time.Minute)
 	if err := b.Spend("admin"); !errors.Is(err, rekey.ErrLocked) {
 		t.Errorf("a try during the lock would prolong it: %v", err)

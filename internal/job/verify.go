@@ -31,6 +31,9 @@ func (u *run) verify(ctx context.Context) error {
 		return err
 	}
 	proofs := u.proveAll(ctx, doors)
+	if err := ctx.Err(); err != nil { // what was not tried is not proved
+		return err
+	}
 	u.left = unproved(proofs)
 	if err := u.record(ctx, "password.verified", u.plan.Account, result(u.left), proofDetail(proofs)); err != nil {
 		return err
@@ -99,19 +102,21 @@ func (u *run) prove(ctx context.Context, d rekey.Interface) Proof {
 		}
 	}
 	note := ""
-	if p.New, note = verdict(u.checkProved(ctx, d), Refused); note != "" {
+	if p.New, note = verdict(u.proven(func() error { return u.check(ctx, d, u.new) }), Refused); note != "" {
 		p.Note = note
 	}
 	return p
 }
 
-// checkProved tries the new password, which opened another door a moment ago:
-// it is worth the last try of the budget.
-func (u *run) checkProved(ctx context.Context, d rekey.Interface) error {
-	accepted := u.tries.last
+// proven makes a login with a password that opened a door a moment ago, where
+// there is one: it is worth the last try of the budget.
+func (u *run) proven(login func() error) error {
+	if !u.proved {
+		return login()
+	}
 	u.tries.last = true
-	err := u.check(ctx, d, u.new)
-	u.tries.last = accepted && u.tries.last
+	err := login()
+	u.tries.last = u.tries.accepted
 	return err
 }
 

@@ -47,7 +47,7 @@ func scan(t *testing.T, tab *browser.Tab) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := qrcode.NewQRCodeReader().Decode(bits, nil)
+	got, err := qrcode.NewQRCodeReader().Decode(bits, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true})
 	if err != nil {
 		t.Fatalf("the QR code cannot be read: %v", err)
 	}
