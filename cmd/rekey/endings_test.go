@@ -183,7 +183,7 @@ func TestInterruptedWhileProving(t *testing.T) {
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(100 * time.Millisecond) // the signal is taken before the next login
+	time.Sleep(500 * time.Millisecond) // the signal is taken before the next login
 	if err := os.Remove(wait); err != nil {
 		t.Fatal(err)
 	}
