@@ -38,9 +38,6 @@ type Option func(*Driver)
 // offers nothing better: the risk rekey.RiskClearPassword, accepted by name.
 func AcceptClearPassword() Option { return func(d *Driver) { d.clearPassword = true } }
 
-// WithLimits sets the limits of every exchange.
-func WithLimits(l transport.Limits) Option { return func(d *Driver) { d.limits = l } }
-
 // New returns the driver. The log gets one line for each request at debug level.
 func New(log *slog.Logger, options ...Option) *Driver {
 	d := &Driver{log: log}

@@ -274,7 +274,7 @@ func testLimits() transport.Limits {
 }
 
 func driver(options ...Option) *Driver {
-	return New(slog.New(slog.DiscardHandler), append([]Option{WithLimits(testLimits())}, options...)...)
+	return New(slog.New(slog.DiscardHandler), append([]Option{func(d *Driver) { d.limits = testLimits() }}, options...)...)
 }
 
 func login(password string) rekey.Login {

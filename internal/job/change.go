@@ -120,6 +120,11 @@ func (u *run) ready(ctx context.Context) error {
 		err = fmt.Errorf("%w: neither the new password nor the old one opens the recorder: %w", rekey.ErrUnknown, err)
 		return errors.Join(err, u.j.append(line{Time: u.Now(), Refused: &refused}))
 	}
+	return u.provable()
+}
+
+// provable refuses where a login with the new password might be the try that locks.
+func (u *run) provable() error {
 	if u.policy.Enabled && u.policy.Tries <= keptBack && !slices.Contains(u.req.Accept, rekey.RiskLockAccount) {
 		return fmt.Errorf("%w: the recorder locks after %d wrong try, so the change could not be proved without that risk: --accept-risk %s", rekey.ErrRisk, u.policy.Tries, rekey.RiskLockAccount)
 	}

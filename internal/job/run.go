@@ -111,6 +111,9 @@ func (u *run) lockRecorder() (err error) {
 }
 
 func (u *run) agree(ctx context.Context) error {
+	if err := u.provable(); err != nil { // before hours of footage are saved
+		return err
+	}
 	if err := u.Agree(ctx, u.plan); err != nil {
 		return err
 	}
