@@ -128,6 +128,9 @@ const (
 	InterfaceCGI   InterfaceKind = "cgi"  // HTTP CGI with digest
 	InterfaceRTSP  InterfaceKind = "rtsp" // video streams
 	InterfaceONVIF InterfaceKind = "onvif"
+	InterfaceISAPI InterfaceKind = "isapi"      // Hikvision's HTTP
+	InterfaceSDK   InterfaceKind = "sdk"        // the maker's own client
+	InterfaceWeb   InterfaceKind = "web"        // a web page of a kind that no driver knows
 	InterfaceSeat  InterfaceKind = "local seat" // monitor and mouse; no driver reaches it
 )
 
@@ -162,6 +165,22 @@ const (
 	InitFactory InitState = "factory state"
 )
 
+// Oddity is something about a recorder that differs from what one would expect,
+// and that a person should know before going on.
+type Oddity struct {
+	ID    string `json:"id"`    // stable, e.g. "certificate-expired"
+	Words string `json:"words"` // one sentence, with what to do where there is something to do
+}
+
+// LockState is what a recorder tells about its lock to somebody who has not
+// tried to log in.
+type LockState struct {
+	Locked    bool          `json:"locked"`
+	For       time.Duration `json:"for_ns,omitempty"` // until it opens again; 0: not told
+	TriesLeft int           `json:"tries_left"`       // -1: not told
+	From      string        `json:"from"`             // which answer told it
+}
+
 // Fact is where one thing about a recorder was learnt, e.g. {"model", "DHIP reply"}.
 type Fact struct {
 	What string `json:"what"`
@@ -170,18 +189,27 @@ type Fact struct {
 
 // Identity is what is known of a recorder without a login. Empty fields are unknown.
 type Identity struct {
-	Family     string      `json:"family"` // protocol family: the driver's name, e.g. "dahua"
-	Vendor     string      `json:"vendor,omitempty"`
-	Model      string      `json:"model,omitempty"`
-	Class      string      `json:"class,omitempty"` // NVR, DVR, IPC, ...
-	Name       string      `json:"name,omitempty"`  // what the owner called it
-	Serial     string      `json:"serial,omitempty"`
-	DeviceID   string      `json:"device_id,omitempty"` // on the label; not the serial
-	MAC        string      `json:"mac,omitempty"`
-	Realm      string      `json:"realm,omitempty"` // of its HTTP digest; one a recorder
-	Firmware   string      `json:"firmware,omitempty"`
-	Channels   int         `json:"channels,omitempty"`
-	Init       InitState   `json:"init"`
+	Family   string    `json:"family"` // protocol family: the driver's name, e.g. "dahua"
+	Vendor   string    `json:"vendor,omitempty"`
+	Model    string    `json:"model,omitempty"`
+	Class    string    `json:"class,omitempty"` // NVR, DVR, IPC, ...
+	Name     string    `json:"name,omitempty"`  // what the owner called it
+	Serial   string    `json:"serial,omitempty"`
+	DeviceID string    `json:"device_id,omitempty"` // on the label; not the serial
+	MAC      string    `json:"mac,omitempty"`
+	Realm    string    `json:"realm,omitempty"` // of its HTTP digest; one a recorder
+	Firmware string    `json:"firmware,omitempty"`
+	Channels int       `json:"channels,omitempty"`
+	UUID     string    `json:"uuid,omitempty"` // of its ONVIF endpoint
+	Built    time.Time `json:"built,omitzero"` // the day its firmware was built
+	Init     InitState `json:"init"`
+	// Resets are the ways of resetting a password that the recorder itself
+	// announces, in words.
+	Resets []string `json:"resets,omitempty"`
+	// Generation is its security generation, in words.
+	Generation string      `json:"security_generation,omitempty"`
+	Lock       *LockState  `json:"lock,omitempty"` // nil: not told
+	Oddities   []Oddity    `json:"oddities,omitempty"`
 	Interfaces []Interface `json:"interfaces,omitempty"`
 	Learnt     []Fact      `json:"learnt,omitempty"`
 }

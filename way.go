@@ -5,12 +5,15 @@ import "time"
 // WayID names a way back in.
 type WayID string
 
-// The ways, from the gentlest to the last.
+// The ways, from the gentlest to the last: what the owner can do alone stands
+// before what needs somebody else, and what erases stands at the end.
 const (
 	WayKnownPassword     WayID = "known-password"
 	WayAnotherAdmin      WayID = "another-admin"
-	WayVendorApp         WayID = "vendor-app"
 	WaySecurityQuestions WayID = "security-questions"
+	WayRecoveryFile      WayID = "recovery-file" // a file that the recorder gave out earlier
+	WayVendorApp         WayID = "vendor-app"
+	WayVendorWebsite     WayID = "vendor-website"
 	WayTemporaryPassword WayID = "temporary-password"
 	WayHardwareReset     WayID = "hardware-reset"
 )
@@ -46,8 +49,12 @@ type Way struct {
 	Cost      string    `json:"cost"`            // what is lost, in words
 	Time      string    `json:"time"`            // how long it takes and how long what is issued stays valid
 	Hands     []string  `json:"hands,omitempty"` // what a person presses or says, in order; empty = rekey does it alone
-	Risks     []Risk    `json:"risks,omitempty"` // must be accepted by name
-	Keeps     bool      `json:"keeps_footage"`   // footage is known to stay
+	Ready     []string  `json:"ready,omitempty"` // what to have at hand before calling or starting
+	Pitfalls  []string  `json:"pitfalls,omitempty"`
+	Cannot    []string  `json:"cannot_promise,omitempty"` // what nobody can promise of this way
+	Tries     int       `json:"tries"`                    // login tries that it costs at most where something is mistyped
+	Risks     []Risk    `json:"risks,omitempty"`          // must be accepted by name
+	Keeps     bool      `json:"keeps_footage"`            // footage is known to stay
 	Certainty Certainty `json:"certainty"`
 	Sources   []string  `json:"sources,omitempty"`
 }
