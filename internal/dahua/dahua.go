@@ -28,6 +28,7 @@ const streamPath = "/cam/realmonitor?channel=1&subtype=1"
 type Driver struct {
 	log           *slog.Logger
 	limits        transport.Limits
+	ports         ports
 	clearPassword bool
 }
 
@@ -40,7 +41,7 @@ func AcceptClearPassword() Option { return func(d *Driver) { d.clearPassword = t
 
 // New returns the driver. The log gets one line for each request at debug level.
 func New(log *slog.Logger, options ...Option) *Driver {
-	d := &Driver{log: log}
+	d := &Driver{log: log, ports: usualPorts()}
 	for _, o := range options {
 		o(d)
 	}

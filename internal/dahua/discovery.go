@@ -5,10 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"iter"
 	"net/netip"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"rekey"
@@ -53,105 +51,122 @@ func (p Prober) Frame() []byte {
 	return append(frame, body...)
 }
 
-// Parse reads client.notifyDevInfo. The header's length has varied, so the JSON
-// is looked for at the first "{"; NUL and newline may stand behind it.
+// Parse reads client.notifyDevInfo. A packet may hold notifications and further
+// replies; the first reply counts.
 func (p Prober) Parse(packet []byte, from netip.AddrPort) (rekey.Identity, error) {
-	start := bytes.IndexByte(packet, '{')
-	if start < 0 {
-		return rekey.Identity{}, errors.New("no JSON in the discovery reply")
+	var id rekey.Identity
+	told, foreign, again := false, false, false
+	for body := range objects(packet) {
+		a, is := parseAnnouncement(body)
+		switch {
+		case !is:
+			foreign = true
+		case told:
+			again = true
+		default:
+			id, told = a.identity(from), true
+		}
 	}
-	var told struct {
-		MAC    string `json:"mac"`
-		Method string `json:"method"`
-		Params struct {
-			Device fields `json:"deviceInfo"`
-		} `json:"params"`
+	if !told {
+		return id, errors.New("the discovery packet tells of no device")
 	}
-	d := json.NewDecoder(bytes.NewReader(packet[start:]))
+	if foreign {
+		odd(&id, "unsolicited-body", unsolicited)
+	}
+	if again {
+		odd(&id, "answered-twice", "It answered twice in one packet; its first answer is shown, and nothing needs doing.")
+	}
+	return id, nil
+}
+
+const unsolicited = "It sent a notification that nobody asked for along with its answer; it was passed over, and nothing needs doing."
+
+// objects are the JSON objects in a packet. The length of the header varies and
+// any byte of it may look like "{", so each "{" is tried, up to a limit.
+func objects(packet []byte) iter.Seq[json.RawMessage] {
+	const most = 16
+	return func(yield func(json.RawMessage) bool) {
+		for range most {
+			start := bytes.IndexByte(packet, '{')
+			if start < 0 {
+				return
+			}
+			packet = packet[start:]
+			var body json.RawMessage
+			d := json.NewDecoder(bytes.NewReader(packet))
+			if d.Decode(&body) != nil {
+				packet = packet[1:]
+				continue
+			}
+			if !yield(body) {
+				return
+			}
+			packet = packet[d.InputOffset():]
+		}
+	}
+}
+
+// announcement is one reply.
+type announcement struct {
+	MAC    text   `json:"mac"`
+	Method string `json:"method"`
+	Params struct {
+		Device fields `json:"deviceInfo"`
+	} `json:"params"`
+}
+
+func parseAnnouncement(body []byte) (a announcement, is bool) {
+	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	if err := d.Decode(&told); err != nil {
-		return rekey.Identity{}, fmt.Errorf("discovery reply: %s", jsonFault(err))
-	}
-	if told.Method != "client.notifyDevInfo" || told.Params.Device == nil {
-		return rekey.Identity{}, errors.New("the discovery packet tells of no device")
-	}
-	return told.Params.Device.identity(told.MAC, from), nil
+	err := d.Decode(&a)
+	return a, err == nil && a.Method == "client.notifyDevInfo" && a.Params.Device != nil
 }
 
-// fields are what a reply tells of a device. Types differ between firmwares.
-type fields map[string]any
+// lorexPort is the port of the maker's own client on Lorex recorders. It is
+// 37777 on others.
+const lorexPort = 35000
 
-func (f fields) text(name string) string {
-	switch v := f[name].(type) {
-	case string:
-		return transport.Printable(v)
-	case json.Number:
-		return transport.Printable(v.String())
-	}
-	return ""
-}
-
-func (f fields) number(name string) (int, bool) {
-	n, err := strconv.Atoi(f.text(name))
-	return n, err == nil && n >= 0
-}
-
-var numeric = regexp.MustCompile(`^[0-9]+$`)
-
-func (f fields) identity(mac string, from netip.AddrPort) rekey.Identity {
+// identity is what the reply tells. The address of the packet is the one that
+// reaches the recorder; that in the reply may be of another network.
+func (a announcement) identity(from netip.AddrPort) rekey.Identity {
+	f := a.Params.Device
 	id := rekey.Identity{
-		Family: family, Vendor: f.text("Vendor"), Class: f.text("DeviceClass"), Name: f.text("MachineName"),
-		Model: f.text("DeviceType"), Serial: f.text("SerialNo"), DeviceID: f.text("DeviceID"),
-		MAC: strings.ToLower(transport.Printable(mac)), Firmware: f.text("Version"), Init: rekey.InitUnknown,
+		Family: family, Class: f.text("DeviceClass"), Name: f.text("MachineName"), Serial: f.text("SerialNo"), DeviceID: f.text("DeviceID"),
+		MAC: strings.ToLower(transport.Printable(string(a.MAC))), Init: rekey.InitUnknown,
 	}
-	if numeric.MatchString(id.Model) {
-		id.Model = "" // recorders put a type number there
-	}
+	id.Firmware, id.Built = readVersion(f.text("Version"), f.text("BuildDate"))
 	for _, name := range []string{"VideoInputChannels", "RemoteVideoInputChannels"} {
 		if n, ok := f.number(name); ok && n <= 1024 {
 			id.Channels = max(id.Channels, n)
 		}
 	}
-	if n, ok := f.number("Init"); ok {
-		id.Init = initBits(n)
-	}
-	if port, ok := f.number("HttpPort"); ok && port > 0 && port < 1<<16 {
-		id.Interfaces = []rekey.Interface{{Kind: rekey.InterfaceCGI, Host: from.Addr().String(), Port: port}}
-	}
 	id.Learnt = learnt(id, dhip)
+	readModel(&id, dhip, f.text("DeviceType"), f.first("UpdateSerial", "updateSerial"))
+	readMaker(&id, dhip, f.text("Vendor"), f.text("Manufacturer"))
+	if n, ok := f.number("Init"); ok {
+		readInitBits(&id, n)
+	}
+	resets(&id, dhip+", Find", findLetters(f.text("Find"))...)
+	f.doors(&id, from)
 	return id
 }
 
-// initBits reads the lowest pair of bits: 1 is the factory state, 2 initialised.
-// 0 is an old recorder that knows no first set-up, so its accounts stand.
-func initBits(n int) rekey.InitState {
-	switch n & 3 {
-	case 1:
-		return rekey.InitFactory
-	case 0, 2:
-		return rekey.InitDone
+// doors are the ports that the reply names.
+func (f fields) doors(id *rekey.Identity, from netip.AddrPort) {
+	host := from.Addr().Unmap()
+	if port, ok := f.port("HttpPort"); ok {
+		id.Interfaces = append(id.Interfaces, rekey.Interface{Kind: rekey.InterfaceCGI, Host: host.String(), Port: port})
 	}
-	return rekey.InitUnknown
-}
-
-// learnt notes for all that is known where it came from.
-func learnt(id rekey.Identity, from string) []rekey.Fact {
-	var facts []rekey.Fact
-	note := func(what string, known bool) {
-		if known {
-			facts = append(facts, rekey.Fact{What: what, From: from})
+	if port, ok := f.port("Port"); ok {
+		id.Interfaces = append(id.Interfaces, rekey.Interface{Kind: rekey.InterfaceSDK, Host: host.String(), Port: port})
+		if id.Vendor == "" && port == lorexPort {
+			id.Vendor = "Lorex"
+			note(id, "vendor", dhip+", port 35000 as on Lorex (inferred)")
 		}
 	}
-	note("family", id.Family != "")
-	note("vendor", id.Vendor != "")
-	note("model", id.Model != "")
-	note("class", id.Class != "")
-	note("name", id.Name != "")
-	note("serial", id.Serial != "")
-	note("device id", id.DeviceID != "")
-	note("mac", id.MAC != "")
-	note("firmware", id.Firmware != "")
-	note("channels", id.Channels != 0)
-	note("init", id.Init != rekey.InitUnknown && id.Init != "")
-	return facts
+	ip, _ := f["IPv4Address"].(map[string]any)
+	inside, err := netip.ParseAddr(fields(ip).text("IPAddress"))
+	if err == nil && host.Is4() && inside.Is4() && !inside.IsUnspecified() && inside != host {
+		note(id, "address "+inside.String()+" in its settings, while it answers from "+host.String(), dhip)
+	}
 }

@@ -4,194 +4,174 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html"
-	"net/http"
-	"regexp"
-	"strings"
+	"log/slog"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/icholy/digest"
 
 	"rekey"
 	"rekey/internal/rtsp"
 	"rekey/internal/transport"
 )
 
-// streamWait is how long the usual stream port has to answer; the true one is
-// in the settings, once somebody is logged in.
-const streamWait = 3 * time.Second
+// sideWait is how long the usual ports have to answer that were not asked for;
+// the true ones are in the settings, once somebody is logged in.
+const sideWait = 3 * time.Second
 
-// Identify looks at what the recorder says to anybody: the realm of its digest
-// challenge, the state of its first set-up, its page title, and which doors
-// answer. No account name and no password is sent.
+// ports are where recorders listen usually.
+type ports struct{ http, https, rtsp int }
+
+func usualPorts() ports { return ports{http: 80, https: 443, rtsp: 554} }
+
+// Identify looks at what the recorder says to anybody: the realms of its digest
+// challenges, the state of its first set-up, its page title, its certificate,
+// and which doors answer. No account name and no password is sent, and nothing
+// that begins a login.
 func (d *Driver) Identify(ctx context.Context, t rekey.Target) (rekey.Identity, error) {
-	at := rekey.Interface{Kind: rekey.InterfaceCGI, Host: t.Host, Port: t.HTTPPort(), TLS: t.TLS}
-	var more sync.WaitGroup
-	stream := rekey.Interface{Kind: rekey.InterfaceRTSP, Host: t.Host, Port: 554}
-	streams := false
-	more.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, streamWait)
+	var beside sync.WaitGroup
+	s := streams{at: rekey.Interface{Kind: rekey.InterfaceRTSP, Host: t.Host, Port: d.ports.rtsp}}
+	beside.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, sideWait)
 		defer cancel()
-		streams = rtsp.Probe(ctx, stream) == nil
+		var err error
+		s.realms, err = rtsp.Probe(ctx, s.at, streamPath)
+		s.answers = err == nil
 	})
-	id, err := d.fingerprint(ctx, at)
-	var elsewhere *transport.RedirectError
-	if errors.As(err, &elsewhere) && elsewhere.Same && elsewhere.To.Address() != at.Address() {
-		id, err = d.fingerprint(ctx, elsewhere.To)
-		id.Learnt = append(id.Learnt, rekey.Fact{What: "moved from " + at.Address(), From: "HTTP redirect"})
+	v, err := d.web(ctx, t)
+	beside.Wait()
+	switch {
+	case err == nil:
+		return v.with(s, t)
+	case s.answers && t.Port == 0 && errors.Is(err, rekey.ErrUnreachable) && ctx.Err() == nil && !redirected(err):
+		return s.alone()
 	}
-	more.Wait()
-	if err != nil {
-		return rekey.Identity{}, err
-	}
-	if streams {
-		id.Interfaces = append(id.Interfaces, stream)
-	}
-	return id, nil
+	return rekey.Identity{}, err
 }
 
-// fingerprint asks at one web port.
-func (d *Driver) fingerprint(ctx context.Context, at rekey.Interface) (rekey.Identity, error) {
+func redirected(err error) bool {
+	var moved *transport.RedirectError
+	return errors.As(err, &moved)
+}
+
+// web looks at the web port that was named. Where none was named, the usual one
+// of HTTPS is looked at, too.
+func (d *Driver) web(ctx context.Context, t rekey.Target) (*visit, error) {
+	at := rekey.Interface{Kind: rekey.InterfaceCGI, Host: t.Host, Port: t.HTTPPort(), TLS: t.TLS}
+	if t.Port != 0 {
+		return d.visitOrMoved(ctx, at)
+	}
+	if at.Port = d.ports.https; t.TLS {
+		return d.visitOrMoved(ctx, at)
+	}
+	safe := at
+	safe.TLS, at.Port = true, d.ports.http
+	var beside sync.WaitGroup
+	beside.Go(func() { safe.CertSHA256 = d.contact(ctx, safe) })
+	v, err := d.visitOrMoved(ctx, at)
+	beside.Wait()
+	switch {
+	case safe.CertSHA256 == "" || redirected(err):
+	case err != nil:
+		if there, failed := d.visit(ctx, safe); failed == nil {
+			return there, nil
+		}
+	case !v.http.At().TLS:
+		v.alsoAt(ctx, safe)
+	}
+	return v, err
+}
+
+// visitOrMoved goes on once to where the recorder sends on to, if that is the
+// recorder itself.
+func (d *Driver) visitOrMoved(ctx context.Context, at rekey.Interface) (*visit, error) {
+	v, err := d.visit(ctx, at)
+	var moved *transport.RedirectError
+	if !errors.As(err, &moved) || !moved.Same || moved.To.Address() == at.Address() {
+		return v, err
+	}
+	if v, err = d.visit(ctx, moved.To); err != nil {
+		return nil, err
+	}
+	note(&v.id, "moved from "+at.Address(), "HTTP redirect")
+	if moved.To.TLS && !at.TLS {
+		odd(&v.id, "redirected-to-https", fmt.Sprintf("Port %d only sends on to https at port %d; rekey goes there by itself, other programs may need to be told.", at.Port, moved.To.Port))
+	}
+	return v, nil
+}
+
+// contact is the fingerprint of the certificate there; "": nobody speaks TLS.
+func (d *Driver) contact(ctx context.Context, at rekey.Interface) string {
+	ctx, cancel := context.WithTimeout(ctx, sideWait)
+	defer cancel()
 	c := transport.New(at, d.log, d.limits)
 	defer c.Close()
+	if err := c.Contact(ctx); err != nil {
+		d.log.DebugContext(ctx, "no TLS beside", slog.String("host", at.Address()), slog.Any("error", err))
+		return ""
+	}
+	return c.At().CertSHA256
+}
+
+// streams are what answered at the usual stream port.
+type streams struct {
+	at      rekey.Interface
+	answers bool
+	realms  []string
+}
+
+// realm is the first one that is of the family.
+func (s streams) realm() (string, bool) {
+	i := slices.IndexFunc(s.realms, familyRealm.MatchString)
+	if i < 0 {
+		return "", false
+	}
+	return s.realms[i], true
+}
+
+// alone is the identity of a recorder of which nothing but the stream port answers.
+func (s streams) alone() (rekey.Identity, error) {
 	id := rekey.Identity{Init: rekey.InitUnknown}
-	res, err := c.Do(ctx, transport.Request{Path: "/cgi-bin/magicBox.cgi", Query: "action=getDeviceType"})
-	if err != nil {
-		return id, err
+	realm, known := s.realm()
+	if !known {
+		told := "without asking for a login"
+		if len(s.realms) > 0 {
+			told = fmt.Sprintf("with the realm %q", transport.Printable(s.realms[0]))
+		}
+		return id, fmt.Errorf("%w: only streams answer at %s (RTSP, %s), and not as the Dahua family does", rekey.ErrNotRecorder, s.at.Address(), told)
 	}
-	hasCGI := readCGI(&id, res)
-	hasRPC := readRPC(ctx, &id, &rpc{http: c})
-	if ctx.Err() != nil {
-		return id, fmt.Errorf("%w: %s: %w", rekey.ErrUnreachable, at.Address(), ctx.Err())
-	}
-	if !hasCGI && !hasRPC {
-		return id, fmt.Errorf("%w: what answers at %s speaks neither the CGI nor the RPC of the Dahua family", rekey.ErrNotRecorder, at.Address())
-	}
-	readTitle(ctx, &id, c)
-	door := c.At()
-	if hasRPC {
-		door.Kind = rekey.InterfaceRPC2
-		id.Interfaces = append(id.Interfaces, door)
-	}
-	if hasCGI {
-		door.Kind = rekey.InterfaceCGI
-		id.Interfaces = append(id.Interfaces, door)
-	}
+	takeRealm(&id, realm, "RTSP realm")
+	id.Interfaces = []rekey.Interface{s.at}
+	noEncryption(&id)
 	return id, nil
 }
 
-// serialRealm is a realm with the serial in it; newer firmware has 32 hex digits
-// there, of which nothing can be learnt.
-var (
-	serialRealm = regexp.MustCompile(`^Login to ([0-9A-Za-z_-]{4,31})$`)
-	familyRealm = regexp.MustCompile(`^(Login to [!-~]{1,120}|Device_CGI)$`)
-	basicRealm  = regexp.MustCompile(`(?i)^basic realm="([^"]*)"`)
-)
-
-// readCGI takes what an unauthenticated CGI request tells.
-func readCGI(id *rekey.Identity, res transport.Response) bool {
-	switch res.Status {
-	case http.StatusOK:
-		l, err := parseLines(res.Body)
-		if err != nil || l["type"] == "" {
-			return false
-		}
-		id.Family = family
-		id.Learnt = append(id.Learnt, rekey.Fact{What: "family", From: "CGI without login"})
-		if model := transport.Printable(l["type"]); !numeric.MatchString(model) {
-			id.Model = model
-			id.Learnt = append(id.Learnt, rekey.Fact{What: "model", From: "CGI without login"})
-		}
-		return true
-	case http.StatusUnauthorized:
-		return readRealm(id, res)
+// with ends the visit: the streams are added, and what they tell decides where
+// the web port leaves it open. Behind a port that was named, another box may
+// stand than at the usual stream port; so they decide there only if the web
+// port refuses to say anything.
+func (v *visit) with(s streams, t rekey.Target) (rekey.Identity, error) {
+	realm, known := s.realm()
+	if known && (t.Port == 0 || (v.shut && v.id.Family == "")) {
+		takeRealm(&v.id, realm, "RTSP realm")
 	}
-	return false
+	if v.id.Family == "" && v.shut && v.alike {
+		v.id.Family = family
+		note(&v.id, "family", "page title WEB SERVICE beside HTTP 403 (weak)")
+	}
+	if v.id.Family == "" {
+		return rekey.Identity{}, fmt.Errorf("%w: what answers at %s speaks neither the CGI nor the RPC of the Dahua family%s", rekey.ErrNotRecorder, v.http.At().Address(), v.words())
+	}
+	v.addDoors()
+	if s.answers {
+		v.id.Interfaces = append(v.id.Interfaces, s.at)
+	}
+	noEncryption(&v.id)
+	return v.id, nil
 }
 
-func readRealm(id *rekey.Identity, res transport.Response) bool {
-	const from = "HTTP digest realm"
-	realm := ""
-	for _, v := range res.Header.Values("WWW-Authenticate") {
-		if m := basicRealm.FindStringSubmatch(v); m != nil && realm == "" {
-			realm = m[1]
-		}
-		if c, err := digest.ParseChallenge(v); err == nil {
-			realm = c.Realm
-		}
-	}
-	if !familyRealm.MatchString(realm) {
-		// Before its first set-up a recorder says this to every CGI, without a challenge.
-		if realm != "" || clean(string(res.Body)) != "Invalid Authority!" {
-			return false
-		}
-	}
-	id.Family = family
-	id.Learnt = append(id.Learnt, rekey.Fact{What: "family", From: from})
-	if strings.HasPrefix(realm, "Login to ") { // the other one is the same on every recorder
-		id.Realm = realm
-	}
-	if m := serialRealm.FindStringSubmatch(realm); m != nil {
-		id.Serial = m[1]
-		id.Learnt = append(id.Learnt, rekey.Fact{What: "serial", From: from})
-	}
-	return true
-}
-
-// familyCodes is where the error codes of the family begin; those of other JSON
-// services are small or negative.
-const familyCodes = 1 << 28
-
-// readRPC asks for the state of the first set-up, which needs no session, and
-// where that is not known, whether there is an RPC at all.
-func readRPC(ctx context.Context, id *rekey.Identity, r *rpc) bool {
-	const method = "DevInit.getStatus"
-	answer, _, err := r.ask(ctx, question{path: pathOutside, method: method})
-	if err != nil || (!answer.ok() && answer.Code < familyCodes) {
-		// Without a session this is answered with an error, by whoever speaks RPC.
-		answer, _, err = r.ask(ctx, question{path: pathRPC, method: "global.getCurrentTime"})
-		if err != nil || answer.Code < familyCodes {
-			return false
-		}
-	}
-	if id.Family == "" {
-		id.Family = family
-		id.Learnt = append(id.Learnt, rekey.Fact{What: "family", From: "RPC2"})
-	}
-	var told struct{ Init *int }
-	if r.read(method, answer, &told) == nil && told.Init != nil {
-		switch *told.Init {
-		case 1:
-			id.Init = rekey.InitFactory
-		case 0, 2:
-			id.Init = rekey.InitDone
-		}
-	}
-	if id.Init != rekey.InitUnknown {
-		id.Learnt = append(id.Learnt, rekey.Fact{What: "init", From: method})
-	}
-	return true
-}
-
-var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.{0,200}?)</title>`)
-
-// readTitle takes the maker's name out of the page title, where it stands there.
-func readTitle(ctx context.Context, id *rekey.Identity, c *transport.Client) {
-	res, err := c.Do(ctx, transport.Request{Path: "/", Limit: 256 << 10})
-	if err != nil || res.Status != http.StatusOK {
-		return
-	}
-	m := titleTag.FindSubmatch(res.Body)
-	if m == nil {
-		return
-	}
-	title := html.UnescapeString(string(m[1]))
-	for _, vendor := range []string{"Lorex", "Amcrest", "Dahua"} {
-		if strings.Contains(strings.ToLower(title), strings.ToLower(vendor)) {
-			id.Vendor = vendor
-			id.Learnt = append(id.Learnt, rekey.Fact{What: "vendor", From: "page title"})
-			return
-		}
+// noEncryption looks at the doors that were seen.
+func noEncryption(id *rekey.Identity) {
+	if !slices.ContainsFunc(id.Interfaces, func(i rekey.Interface) bool { return i.TLS }) {
+		odd(id, "no-encryption", "No encrypted door was seen at it, so on this network passwords can be read on their way; use its HTTPS port if it has one, or change passwords at its own screen.")
 	}
 }

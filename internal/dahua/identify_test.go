@@ -84,9 +84,7 @@ func TestIdentify(t *testing.T) {
 			}
 			var doors []string
 			for _, i := range id.Interfaces {
-				if i.Kind != rekey.InterfaceRTSP { // something else may listen at 554 of this machine
-					doors = append(doors, string(i.Kind))
-				}
+				doors = append(doors, string(i.Kind))
 			}
 			if strings.Join(doors, " ") != tc.doors || id.Init != tc.init || id.Serial != tc.serial || id.Vendor != tc.vendor || id.Model != tc.model || id.Family != family {
 				t.Errorf("%+v", id)
@@ -117,6 +115,9 @@ func TestIdentifyFollowsToHTTPS(t *testing.T) {
 		}
 		if last := id.Learnt[len(id.Learnt)-1]; last.From != "HTTP redirect" {
 			t.Errorf("learnt %v", id.Learnt)
+		}
+		if got := oddIDs(id); got != "self-signed redirected-to-https" {
+			t.Errorf("odd: %s", got)
 		}
 	}
 }

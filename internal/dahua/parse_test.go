@@ -2,13 +2,10 @@ package dahua
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
-	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -66,75 +63,6 @@ func TestParseStamp(t *testing.T) {
 			t.Errorf("%q: %v", in, got)
 		}
 	}
-}
-
-// The frame is published with a client of the family.
-func TestProbeFrame(t *testing.T) {
-	t.Parallel()
-	const want = "200000004448495000000000000000003a000000000000003a00000000000000" +
-		"7b226d6574686f64223a224448446973636f7665722e736561726368222c22706172616d73223a7b226d6163223a22222c22756e69223a317d7d"
-	if got := hex.EncodeToString(Prober{}.Frame()); got != want {
-		t.Errorf("%s", got)
-	}
-}
-
-func notify(info string) []byte {
-	b := `{"mac":"00:1F:54:00:00:01","method":"client.notifyDevInfo","params":{"deviceInfo":{` + info + `}}}`
-	return append(append(make([]byte, 32), b...), '\n', 0)
-}
-
-func TestParseDiscoveryReply(t *testing.T) {
-	t.Parallel()
-	from := netip.MustParseAddrPort("192.0.2.5:37810")
-	id, err := Prober{}.Parse(notify(`"DeviceClass":"NVR","DeviceType":"N841A81","DeviceID":"ND0123","SerialNo":"XX00TEST","MachineName":"shop","Vendor":"Lorex","Version":"4.001","HttpPort":80,"Port":35000,"Init":1162,"RemoteVideoInputChannels":8,"VideoInputChannels":0,"Find":"BC"`), from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	learnt := id.Learnt
-	id.Learnt = nil
-	want := rekey.Identity{Family: "dahua", Vendor: "Lorex", Model: "N841A81", Class: "NVR", Name: "shop", Serial: "XX00TEST", DeviceID: "ND0123",
-		MAC: "00:1f:54:00:00:01", Firmware: "4.001", Channels: 8, Init: rekey.InitDone,
-		Interfaces: []rekey.Interface{{Kind: rekey.InterfaceCGI, Host: "192.0.2.5", Port: 80}}}
-	if !reflect.DeepEqual(id, want) {
-		t.Errorf("%+v\nwant %+v", id, want)
-	}
-	if len(learnt) != 11 || learnt[0].From != dhip {
-		t.Errorf("learnt %v", learnt)
-	}
-}
-
-func TestInitBits(t *testing.T) {
-	t.Parallel()
-	// 150, 1162 and 3734 were seen on initialised devices; 1 is the factory state.
-	for info, want := range map[string]rekey.InitState{
-		`"Init":150`: rekey.InitDone, `"Init":1162`: rekey.InitDone, `"Init":3734`: rekey.InitDone, `"Init":0`: rekey.InitDone, `"Init":1`: rekey.InitFactory,
-		`"Init":"1"`: rekey.InitFactory, `"Init":3`: rekey.InitUnknown, `"Init":-1`: rekey.InitUnknown, `"Init":{}`: rekey.InitUnknown, `"x":1`: rekey.InitUnknown,
-	} {
-		id, err := Prober{}.Parse(notify(info), netip.AddrPort{})
-		if err != nil || id.Init != want {
-			t.Errorf("%s: %s: %v", info, id.Init, err)
-		}
-	}
-}
-
-func TestNoDiscoveryReply(t *testing.T) {
-	t.Parallel()
-	for _, in := range []string{"", "DHIP", `{"method":"DHDiscover.search"}`, `{"method":"client.notifyDevInfo","params":{}}`, `{"method":"client.notifyDevInfo","params":[]}`, `{"method":`} {
-		if id, err := (Prober{}).Parse([]byte(in), netip.AddrPort{}); err == nil {
-			t.Errorf("%q: %+v", in, id)
-		}
-	}
-}
-
-func FuzzDiscoveryReply(f *testing.F) {
-	f.Add(notify(`"DeviceType":31,"Init":150`))
-	f.Add([]byte(`{"mac":7}`))
-	f.Fuzz(func(t *testing.T, packet []byte) {
-		id, err := Prober{}.Parse(packet, netip.MustParseAddrPort("192.0.2.5:37810"))
-		if err == nil && (id.Family != family || id.Init == "" || id.Channels < 0) {
-			t.Errorf("%+v", id)
-		}
-	})
 }
 
 func FuzzLines(f *testing.F) {
@@ -200,6 +128,33 @@ func FuzzLockState(f *testing.F) {
 	})
 }
 
+func FuzzForbidden(f *testing.F) {
+	f.Add([]byte(`{"ErrorCode":268632081,"Result":false,"RmLock":1800,"RmLogin":0}`))
+	f.Add([]byte(`{"ErrorCode":"268632081","RmLock":-5}`))
+	f.Add([]byte("Authority:check failure."))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		v := &visit{}
+		v.readForbidden(in, "HTTP 403")
+		if l := v.id.Lock; l != nil && (l.For < 0 || l.TriesLeft < -1 || l.From == "") {
+			t.Errorf("%+v", l)
+		}
+		if !v.shut && v.id.Family != family {
+			t.Errorf("%+v", v.id)
+		}
+	})
+}
+
+func FuzzVersion(f *testing.F) {
+	f.Add("4.001.0000005.0,build:2020-11-17 10:00:00", "")
+	f.Add("2.800.15OG004.0.R", "20201019")
+	f.Fuzz(func(t *testing.T, told, date string) {
+		version, built := readVersion(told, date)
+		if strings.ContainsFunc(version, unprintable) || (!built.IsZero() && built.Hour() != 0) {
+			t.Errorf("%q %v", version, built)
+		}
+	})
+}
+
 func FuzzPayload(f *testing.F) {
 	f.Add([]byte("--b\r\nContent-Type: application/json\r\n\r\n{}\r\n--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx\r\n--b--\r\n"))
 	f.Fuzz(func(_ *testing.T, in []byte) {
@@ -219,14 +174,4 @@ func FuzzRealm(f *testing.F) {
 			t.Errorf("%t %+v", known, id)
 		}
 	})
-}
-
-func TestModelIsNotATypeNumber(t *testing.T) {
-	t.Parallel()
-	for model, want := range map[string]string{"31": "", "DH-XVR5108C-X": "DH-XVR5108C-X"} {
-		id, err := Prober{}.Parse(notify(fmt.Sprintf(`"DeviceType":%q`, model)), netip.AddrPort{})
-		if err != nil || id.Model != want {
-			t.Errorf("%s: %q: %v", model, id.Model, err)
-		}
-	}
 }

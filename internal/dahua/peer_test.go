@@ -273,8 +273,9 @@ func testLimits() transport.Limits {
 	return transport.Limits{Connect: long, Header: long, Whole: long, Idle: long, Body: 64 << 10}
 }
 
+// driver knows no usual ports: something else may listen there on this machine.
 func driver(options ...Option) *Driver {
-	return New(slog.New(slog.DiscardHandler), append([]Option{func(d *Driver) { d.limits = testLimits() }}, options...)...)
+	return New(slog.New(slog.DiscardHandler), append([]Option{func(d *Driver) { d.limits, d.ports = testLimits(), ports{} }}, options...)...)
 }
 
 func login(password string) rekey.Login {

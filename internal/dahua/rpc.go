@@ -51,6 +51,8 @@ type reply struct {
 	Session json.RawMessage
 	Code    int64
 	Message string
+
+	Notified bool // a notification came before it
 }
 
 // call runs a method within the session and wants it done.
@@ -71,6 +73,7 @@ func (r *rpc) do(ctx context.Context, q question) (reply, error) {
 // what only reads is then asked again.
 func (r *rpc) ask(ctx context.Context, q question) (reply, transport.Response, error) {
 	const most = 3
+	notified := false
 	for try := 1; ; try++ {
 		res, err := r.post(ctx, q)
 		if err != nil {
@@ -78,8 +81,10 @@ func (r *rpc) ask(ctx context.Context, q question) (reply, transport.Response, e
 		}
 		answer, err := parseReply(res.Body)
 		if errors.Is(err, errOnlyNotify) && !q.once && try < most {
+			notified = true
 			continue
 		}
+		answer.Notified = answer.Notified || notified
 		if err != nil {
 			return reply{}, res, r.unreadable(q.method, res, err)
 		}
@@ -154,7 +159,9 @@ func parseReply(body []byte) (reply, error) {
 			notified = true
 			continue
 		}
-		return readReply(raw)
+		answer, err := readReply(raw)
+		answer.Notified = notified
+		return answer, err
 	}
 }
 

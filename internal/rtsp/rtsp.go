@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,15 +83,26 @@ func (c *conn) settle(res *base.Response, l rekey.Login, tries rekey.Tries) erro
 	return refusal
 }
 
-// Probe reports whether something speaks RTSP there. No password is sent.
-func Probe(ctx context.Context, at rekey.Interface) error {
+// Probe asks for the description of the stream at path without a login, which
+// counts as no try, and tells the realms of the challenges that come back: none
+// where streams open to everybody or the path is unknown. An error means that
+// nothing speaks RTSP there.
+func Probe(ctx context.Context, at rekey.Interface, path string) (realms []string, err error) {
 	c, err := dial(ctx, at)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer c.close()
-	_, err = c.ask(ctx, base.Options, streamURL(at, "/"), "")
-	return err
+	res, err := c.ask(ctx, base.Describe, streamURL(at, path), "")
+	if err != nil {
+		return nil, err
+	}
+	for _, asked := range transport.Challenges(res.Header["WWW-Authenticate"]) {
+		if !slices.Contains(realms, asked.Realm) {
+			realms = append(realms, asked.Realm)
+		}
+	}
+	return realms, nil
 }
 
 func streamURL(at rekey.Interface, path string) string {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -187,18 +188,44 @@ func TestWhatAPeerSaysIsPlain(t *testing.T) {
 
 func TestProbe(t *testing.T) {
 	t.Parallel()
-	p := &peer{first: "RTSP/1.0 200 OK\r\nPublic: OPTIONS\r\n\r\n"}
-	at := p.start(t)
-	if err := Probe(t.Context(), at); err != nil {
-		t.Error(err)
+	for name, tc := range map[string]struct {
+		says   string
+		realms []string
+		kind   error
+	}{
+		"NVR":             {says: challenge, realms: []string{realm}},
+		"another realm":   {says: "RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"IP Camera(12345)\", nonce=\"x\"\r\nWWW-Authenticate: Basic realm=\"IP Camera\"\r\n\r\n", realms: []string{"IP Camera(12345)", "IP Camera"}},
+		"open to anybody": {says: described},
+		"unknown path":    {says: "RTSP/1.0 404 Not Found\r\n\r\n"},
+		"no challenge":    {says: "RTSP/1.0 401 Unauthorized\r\n\r\n"},
+		"HTTP":            {says: "HTTP/1.1 400 Bad Request\r\n\r\n", kind: rekey.ErrUnreachable},
+		"no word":         {says: "", kind: rekey.ErrUnreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &peer{first: tc.says}
+			realms, err := Probe(t.Context(), p.start(t), path)
+			if !errors.Is(err, tc.kind) || !slices.Equal(realms, tc.realms) {
+				t.Errorf("%q: %v", realms, err)
+			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if p.all != 1 || p.signed != 0 {
+				t.Errorf("%d requests, %d of them with a login", p.all, p.signed)
+			}
+		})
 	}
+}
+
+func TestProbeOfNobody(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	at.Port = l.Addr().(*net.TCPAddr).Port
+	at := rekey.Interface{Kind: rekey.InterfaceRTSP, Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port}
 	_ = l.Close()
-	if err := Probe(t.Context(), at); !errors.Is(err, rekey.ErrUnreachable) {
+	if _, err := Probe(t.Context(), at, path); !errors.Is(err, rekey.ErrUnreachable) {
 		t.Error(err)
 	}
 }

@@ -2,10 +2,8 @@ package transport
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"sync"
@@ -15,8 +13,9 @@ import (
 // certificates themselves, so that the only thing to hold on to is that it
 // stays the same.
 type pin struct {
-	mu  sync.Mutex
-	sum string
+	mu    sync.Mutex
+	sum   string
+	shown Certificate // the last one that was accepted
 }
 
 func newPin(sum string) *pin {
@@ -41,16 +40,16 @@ func (p *pin) verify(state tls.ConnectionState) error {
 	if len(state.PeerCertificates) == 0 {
 		return &pinError{held: "any", got: "none"}
 	}
-	sum := sha256.Sum256(state.PeerCertificates[0].Raw)
-	got := hex.EncodeToString(sum[:])
+	shown := certificateOf(state.PeerCertificates[0])
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.sum == "" {
-		p.sum = got
+		p.sum = shown.SHA256
 	}
-	if subtle.ConstantTimeCompare([]byte(p.sum), []byte(got)) != 1 {
-		return &pinError{held: p.sum, got: got}
+	if subtle.ConstantTimeCompare([]byte(p.sum), []byte(shown.SHA256)) != 1 {
+		return &pinError{held: p.sum, got: shown.SHA256}
 	}
+	p.shown = shown
 	return nil
 }
 
