@@ -29,6 +29,11 @@ const (
 	demoPhone = "+1-555-555-0142"
 )
 
+func demoRule() rekey.PasswordRule {
+	m, _ := catalog.Lookup(demoModel)
+	return m.Rule()
+}
+
 // demoDesk is a support desk with its agents, served on loopback.
 type demoDesk struct {
 	dir, url string
@@ -40,7 +45,7 @@ type demoDesk struct {
 
 func openDemoDesk(ctx context.Context, dir string) (_ *demoDesk, err error) {
 	k := &demoDesk{dir: dir, served: make(chan error, 1)}
-	if k.password, err = catalog.NewPassword(catalog.Rule(demoModel), rand.Reader); err != nil {
+	if k.password, err = catalog.NewPassword(demoRule(), rand.Reader); err != nil {
 		return nil, err
 	}
 	if err := desk.Init(ctx, dir, "chief", k.password, desk.Options{}); err != nil {
@@ -88,7 +93,7 @@ func (k *demoDesk) logIn(ctx context.Context, name string) (*client.Client, erro
 // makeRecorder makes a recorder with a password that is lost at once, and
 // enrols it at the desk. The password is for the proof at the end alone.
 func (k *demoDesk) makeRecorder(ctx context.Context, dir string) (lost rekey.Secret, err error) {
-	if lost, err = catalog.NewPassword(catalog.Rule(demoModel), rand.Reader); err != nil {
+	if lost, err = catalog.NewPassword(demoRule(), rand.Reader); err != nil {
 		return lost, err
 	}
 	key, err := readDeskKey(filepath.Join(k.dir, desk.PublicKeyFile))

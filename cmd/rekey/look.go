@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +18,11 @@ func newLookCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "look HOST",
 		Short: "say what a recorder is and which ways back in fit it, without a login",
-		Args:  cobra.ExactArgs(1),
+		Long: `look asks one host what it is: which interfaces it offers and whether each is
+encrypted, how old its security is, whether it says that it is locked, what is
+published against its firmware, and which ways back in fit. It sends no account
+name and no password, and costs no login try.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.on(cmd).look(cmd, args[0])
 		},
@@ -27,10 +33,16 @@ func newLookCommand() *cobra.Command {
 
 // looked is the result of look.
 type looked struct {
-	Address  string         `json:"address"`
-	Recorder rekey.Identity `json:"recorder"`
-	MenuPath []string       `json:"menu_path"`
-	Ways     []rekey.Way    `json:"ways"`
+	Address    string                     `json:"address"`
+	Recorder   rekey.Identity             `json:"recorder"`
+	Model      string                     `json:"model"` // the catalogue's entry
+	Known      bool                       `json:"known"` // false: a generic entry
+	MenuPath   []string                   `json:"menu_path"`
+	Lock       catalog.Fact[catalog.Lock] `json:"lock_policy"`
+	TriesLeft  *int                       `json:"tries_left,omitempty"` // by rekey's own book
+	Advisories []catalog.Notice           `json:"advisories"`
+	Ways       []rekey.Way                `json:"ways"`
+	Notes      []string                   `json:"notes,omitempty"`
 }
 
 func (o *operator) look(cmd *cobra.Command, host string) error {
@@ -42,47 +54,134 @@ func (o *operator) look(cmd *cobra.Command, host string) error {
 	if err != nil {
 		return err
 	}
-	v := looked{Address: t.String(), Recorder: id, MenuPath: catalog.MenuPath(id.Model), Ways: catalog.Ways(id, nil)}
-	return o.emit("look", v, func(w io.Writer) {
-		printIdentity(w, t, id)
-		fmt.Fprintln(w, "\nWays back in, the gentlest first:")
-		for _, way := range v.Ways {
-			printWay(w, way)
-		}
-	})
+	m, known := catalog.Find(id)
+	situation, left, err := o.told(catalog.Situation{}, id, t, m)
+	if err != nil {
+		return err
+	}
+	advice := catalog.Choose(m, known, situation)
+	v := looked{
+		Address: t.String(), Recorder: id, Model: m.ID, Known: known, MenuPath: m.MenuPath.Value, Lock: m.LockPolicy, TriesLeft: left,
+		Advisories: catalog.Advisories(id), Notes: advice.Notes,
+	}
+	for _, offer := range advice.Offers {
+		v.Ways = append(v.Ways, offer.Way.Way)
+	}
+	return o.emit("look", v, func(w io.Writer) { printLooked(newPage(w), v) })
 }
 
-func printIdentity(w io.Writer, t rekey.Target, id rekey.Identity) {
-	row := func(name, value string) {
+func printLooked(p page, v looked) {
+	printIdentity(p, v)
+	for _, i := range v.Recorder.Interfaces {
+		p.block("Interface", doorWords(i))
+	}
+	for _, odd := range v.Recorder.Oddities {
+		p.block("Mind", odd.Words)
+	}
+	for _, n := range v.Notes[:min(mostNotes, len(v.Notes))] {
+		p.block("Mind", n)
+	}
+	printLock(p, v)
+	p.line("\nPublished against its firmware")
+	for _, n := range v.Advisories {
+		p.wrap("  - ", "    ", noticeWords(n))
+	}
+	if len(v.Advisories) == 0 {
+		p.line("  nothing that the catalogue knows of")
+	}
+	p.line("\nWays back in, the gentlest first ('rekey ways %s' says what to do now)", v.Address)
+	for _, w := range v.Ways {
+		p.wrap(fmt.Sprintf("  %-19s ", w.ID), strings.Repeat(" ", 22), w.Title+mark(w.Certainty))
+	}
+}
+
+func printIdentity(p page, v looked) {
+	id := v.Recorder
+	row := func(label, value string, facts ...string) {
 		if value != "" {
-			fmt.Fprintf(w, "%-10s %s\n", name, value)
+			p.block(label, value+learntFrom(id, facts...))
 		}
 	}
-	row("Address", t.String())
-	row("Maker", id.Vendor)
-	row("Model", strings.TrimSpace(id.Model+" "+id.Class))
-	row("Firmware", id.Firmware)
-	row("Device ID", id.DeviceID)
-	row("Serial", id.Serial)
-	row("State", string(id.Init))
-	for _, i := range id.Interfaces {
-		secure := "not encrypted"
-		if i.TLS {
-			secure = "encrypted, certificate " + i.CertSHA256
+	row("Address", v.Address)
+	row("Maker", id.Vendor, "vendor")
+	row("Model", strings.TrimSpace(id.Model+" "+id.Class), "model", "class")
+	row("Name", id.Name, "name")
+	row("Firmware", firmwareWords(id), "firmware", "built")
+	row("Device ID", id.DeviceID, "device id")
+	row("Serial", id.Serial, "serial")
+	row("MAC", id.MAC, "mac")
+	row("Speaks", id.Family, "family")
+	row("State", string(id.Init), "init")
+	row("Security", id.Generation, "security generation")
+	row("Resets by", strings.Join(id.Resets, "; "), "resets")
+	entry := v.Model + ", an entry of its own"
+	if !v.Known {
+		entry = v.Model + ": this model is not in the catalogue, so what is said below is true of its kind only"
+	}
+	row("Catalogue", entry)
+}
+
+func firmwareWords(id rekey.Identity) string {
+	if id.Built.IsZero() {
+		return id.Firmware
+	}
+	return strings.TrimSpace(id.Firmware + ", built " + id.Built.Format(time.DateOnly))
+}
+
+// learntFrom says which answers told a thing, each once.
+func learntFrom(id rekey.Identity, facts ...string) string {
+	var from []string
+	for _, what := range facts {
+		for _, l := range id.Learnt {
+			if l.What == what && !slices.Contains(from, l.From) {
+				from = append(from, l.From)
+			}
 		}
-		row("Interface", fmt.Sprintf("%s at %s, %s", i.Kind, i.Address(), secure))
+	}
+	if len(from) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(from, ", ") + ")"
+}
+
+func doorWords(i rekey.Interface) string {
+	if i.Kind == rekey.InterfaceSDK {
+		return fmt.Sprintf("%s at %s, the maker's own protocol", i.Kind, i.Address())
+	}
+	if !i.TLS {
+		return fmt.Sprintf("%s at %s, not encrypted", i.Kind, i.Address())
+	}
+	return fmt.Sprintf("%s at %s, encrypted, certificate %s", i.Kind, i.Address(), i.CertSHA256)
+}
+
+func printLock(p page, v looked) {
+	p.block("Its lock", v.Lock.Value.Words()+mark(v.Lock.Certainty))
+	if l := v.Recorder.Lock; l != nil {
+		p.block("Lock now", lockStateWords(*l))
+	}
+	if v.TriesLeft != nil {
+		p.block("Tries left", fmt.Sprintf("%d, by rekey's own book; one of them stays yours", *v.TriesLeft))
 	}
 }
 
-func printWay(w io.Writer, way rekey.Way) {
-	fmt.Fprintf(w, "\n  %s: %s (%s)\n", way.ID, way.Title, way.Certainty)
-	fmt.Fprintf(w, "    needs  %s\n", strings.Join(way.Needs, "; "))
-	fmt.Fprintf(w, "    costs  %s\n", way.Cost)
-	fmt.Fprintf(w, "    takes  %s\n", way.Time)
-	for _, r := range way.Risks {
-		fmt.Fprintf(w, "    risk   %s, to be accepted by this name\n", r)
+func lockStateWords(l rekey.LockState) string {
+	words := "not locked"
+	if l.Locked {
+		words = "locked"
 	}
-	for n, h := range way.Hands {
-		fmt.Fprintf(w, "    %5d. %s\n", n+1, h)
+	if l.For > 0 {
+		words += " for " + l.For.Round(time.Second).String()
 	}
+	if l.TriesLeft >= 0 {
+		words += fmt.Sprintf(", %d tries left", l.TriesLeft)
+	}
+	return words + " (" + l.From + ")"
+}
+
+func noticeWords(n catalog.Notice) string {
+	words := strings.Join(n.CVE, ", ") + ": " + n.Title + ". " + n.Means + " " + n.Do
+	if n.Verdict == catalog.CannotTell {
+		return "perhaps: " + words + " Whether it is mended cannot be told: " + n.Why + "."
+	}
+	return words
 }

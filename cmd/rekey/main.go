@@ -72,7 +72,7 @@ Try it without a recorder: rekey demo`,
 			root.AddCommand(c)
 		}
 	}
-	add("job", newDemoCommand(), newFindCommand(), newLookCommand(), newPlanCommand(), newResetCommand(at), newResumeCommand(at), newBackupCommand(), newCheckCommand())
+	add("job", newDemoCommand(), newFindCommand(), newLookCommand(), newWaysCommand(), newPlanCommand(), newResetCommand(at), newResumeCommand(at), newBackupCommand(), newCheckCommand())
 	add("keep", newVaultCommand(), newLogCommand())
 	add("serve", newRecorderCommand(), newDeskCommand(), newCodeCommand())
 	return root

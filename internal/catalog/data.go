@@ -1,34 +1,45 @@
 package catalog
 
 import (
-	"bytes"
+	"cmp"
 	"embed"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
+	"slices"
+	"strings"
 	"sync"
+
+	"rekey"
 )
 
-//go:embed data/*.json
+//go:embed data
 var files embed.FS
-
-// family is one data file.
-type family struct {
-	Family string `json:"family"`
-	Title  string `json:"title"`
-	// GenericFor is the protocol family whose unknown models get this file's only
-	// entry; the empty one is for recorders of unknown family.
-	GenericFor *string `json:"generic_for"`
-	Models     []Model `json:"models"`
-}
 
 // data is the whole catalogue.
 type data struct {
-	sources map[string]source
-	models  []Model
-	generic map[string]Model
+	sources    map[string]Source
+	procedures map[string]procedure
+	apps       []App
+	advisories []Advisory
+	models     []Model // all, resolved; the generic ones last
+	generics   []generic
+	prefixes   []prefix
+	makers     []string // of the models
+	protocols  []string // that they speak
+	written    map[rekey.Certainty]int
+}
+
+// generic is the model of the recorders of a maker and protocol that are not in
+// the catalogue. Empty stands for any.
+type generic struct {
+	maker, protocol string
+	model           int
+}
+
+// prefix is the key of a model's prefix.
+type prefix struct {
+	key   string
+	model int
 }
 
 // load reads the embedded files once. They are part of the program and a test
@@ -41,70 +52,57 @@ var load = sync.OnceValue(func() *data {
 	return d
 })
 
+// read reads a whole catalogue. Its error names file, entry and field of every fault.
 func read(from fs.FS) (*data, error) {
-	var s struct {
-		About   string            `json:"about"`
-		Sources map[string]source `json:"sources"`
+	l := &loader{from: from, cited: map[string]bool{}, used: map[string]bool{}, listed: map[string]place{}}
+	l.written = map[rekey.Certainty]int{}
+	var families []familyFile
+	for _, stage := range []func(){
+		l.readSources,
+		func() { l.readProcedures(); l.readApps(); l.readAdvisories(); families = l.readFamilies() },
+		func() { l.resolve(families); l.unused() },
+	} {
+		if stage(); len(l.faults) > 0 { // what follows would only fault for the same reasons
+			slices.SortFunc(l.faults, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+			return nil, errors.Join(l.faults...)
+		}
 	}
-	if err := readFile(from, "data/sources.json", &s); err != nil {
-		return nil, err
+	return &l.data, nil
+}
+
+// resolve makes the models out of what is written: first those that have a
+// name, then the generic ones.
+func (l *loader) resolve(families []familyFile) {
+	slices.SortStableFunc(families, func(a, b familyFile) int {
+		return cmp.Or(cmp.Compare(emptyLast(a.Maker), emptyLast(b.Maker)), cmp.Compare(a.Family, b.Family))
+	})
+	for _, f := range families {
+		slices.SortStableFunc(f.Models, func(a, b entry) int { return cmp.Compare(a.ID, b.ID) })
+		for _, e := range f.Models {
+			m := l.model(f, e)
+			for _, p := range m.Match {
+				l.prefixes = append(l.prefixes, prefix{key: key(p), model: len(l.models)})
+			}
+			l.models = append(l.models, m)
+		}
 	}
-	d := &data{sources: s.Sources, generic: map[string]Model{}}
-	names, err := fs.Glob(from, "data/*.json")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		if name == "data/sources.json" {
+	for _, f := range families {
+		if f.GenericFor == nil {
 			continue
 		}
-		var f family
-		if err := readFile(from, name, &f); err != nil {
-			return nil, err
-		}
-		if err := d.add(f); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
+		m := l.model(f, entry{ID: f.Family, Title: f.Title, at: f.at})
+		l.generics = append(l.generics, generic{maker: f.Maker, protocol: *f.GenericFor, model: len(l.models)})
+		l.models = append(l.models, m)
 	}
-	return d, d.complete()
+	for _, m := range l.models {
+		l.makers, l.protocols = union(l.makers, []string{m.Maker}), union(l.protocols, []string{m.Family})
+	}
 }
 
-func (d *data) add(f family) error {
-	if f.GenericFor != nil {
-		if len(f.Models) != 1 {
-			return errors.New("a generic family has exactly one entry")
-		}
-		d.generic[*f.GenericFor] = f.Models[0]
+// emptyLast is a key to sort names by.
+func emptyLast(name string) string {
+	if name == "" {
+		return "\U0010ffff"
 	}
-	d.models = append(d.models, f.Models...)
-	return nil
-}
-
-func (d *data) complete() error {
-	if _, ok := d.generic[""]; !ok {
-		return errors.New("no entry for a recorder of unknown family")
-	}
-	var all []error
-	for _, m := range d.models {
-		if err := d.check(m); err != nil {
-			all = append(all, fmt.Errorf("model %s: %w", m.ID, err))
-		}
-	}
-	return errors.Join(all...)
-}
-
-func readFile(from fs.FS, name string, into any) error {
-	text, err := fs.ReadFile(from, name)
-	if err != nil {
-		return err
-	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: more than one JSON value", name)
-	}
-	return nil
+	return strings.ToLower(name)
 }

@@ -42,7 +42,7 @@ func TestNewPasswordsDiffer(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 200 {
-		s, err := NewPassword(Rule("N841"), rand.Reader)
+		s, err := NewPassword(ruleOf("N841"), rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,14 +66,14 @@ func TestNewPasswordRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := NewPassword(Rule("N841"), bytes.NewReader([]byte{1, 2, 3})); err == nil {
+	if _, err := NewPassword(ruleOf("N841"), bytes.NewReader([]byte{1, 2, 3})); err == nil {
 		t.Error("a password was made without random numbers")
 	}
 }
 
 func TestCheckPassword(t *testing.T) {
 	t.Parallel()
-	n841 := Rule("N841")
+	n841 := ruleOf("N841")
 	for _, c := range []struct {
 		name     string
 		rule     rekey.PasswordRule
@@ -119,4 +119,9 @@ func FuzzCheckPassword(f *testing.F) {
 			t.Error("a password that breaks the rule was taken")
 		}
 	})
+}
+
+func ruleOf(model string) rekey.PasswordRule {
+	m, _ := Lookup(model)
+	return m.Rule()
 }

@@ -52,7 +52,8 @@ func (u *run) equip(id rekey.Identity) (err error) {
 	if u.tries, err = openBudget(u.Dir, u.key, u.Now); err != nil {
 		return err
 	}
-	u.rule, u.policy = catalog.Rule(id.Model), catalog.LockPolicy(id.Model)
+	model, _ := catalog.Find(id)
+	u.rule, u.policy = model.Rule(), model.Lock()
 	if u.policy.Enabled {
 		u.tries.assumed = u.policy.Tries
 	}

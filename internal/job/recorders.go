@@ -85,7 +85,8 @@ func (k known) is(id rekey.Identity, t rekey.Target) bool {
 
 func (k *known) learn(id rekey.Identity, t rekey.Target) {
 	k.Identity = k.fill(id)
-	k.Identity.Interfaces, k.Identity.Learnt, k.Identity.Init = nil, nil, "" // of the day
+	i := &k.Identity // what is of the day is not kept
+	i.Interfaces, i.Learnt, i.Init, i.Lock, i.Oddities, i.Resets = nil, nil, "", nil, nil, nil
 	if !slices.Contains(k.Targets, t) {
 		k.Targets = append(k.Targets, t)
 	}

@@ -50,7 +50,8 @@ func (r *Runner) prepare(ctx context.Context, req Request, ready func(*run) erro
 	if err != nil {
 		return nil, err
 	}
-	if err := u.checkInput(way, catalog.Rule(id.Model)); err != nil {
+	model, _ := catalog.Find(id)
+	if err := u.checkInput(way, model.Rule()); err != nil {
 		return nil, err
 	}
 	if err := u.equip(id); err != nil {

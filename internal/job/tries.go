@@ -94,6 +94,26 @@ func (b *budget) room(account string) (n int, err error) {
 	return n, err
 }
 
+// Booked is what the login budget holds for one account of a recorder.
+type Booked struct {
+	Limit  int // tries before the recorder locks, as it told; 0 = not told
+	Wrong  int
+	Locked time.Time // until when; zero = not locked, as far as rekey saw
+}
+
+// Booked reads the login budget. A recorder that was never met has none booked.
+// Nothing is written.
+func (r *Runner) Booked(id rekey.Identity, t rekey.Target, account string) (Booked, error) {
+	_, key, err := r.Recognise(id, t)
+	if err != nil {
+		return Booked{}, err
+	}
+	b := &budget{file: keyFile(r.Dir, key, ".json")}
+	all, err := b.read()
+	s := all[strings.ToLower(account)]
+	return Booked(s), err
+}
+
 // limitOf is what the recorder told, else the catalogue, else the lowest seen.
 func (b *budget) limitOf(s spent) int { return cmp.Or(s.Limit, b.assumed, cautiousTries) }
 
