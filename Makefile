@@ -13,10 +13,12 @@ demo:
 test: needs
 	$(GO) test -race -timeout 30m ./...
 
-# The tests drive a real browser and look at real video: Debian's chromium and ffmpeg.
+# The tests drive a real browser, look at real video and build networks of their own:
+# Debian's chromium, ffmpeg and iproute2.
 needs:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v ip >/dev/null || missing="$$missing iproute2"; \
 	command -v ffprobe >/dev/null || missing="$$missing ffmpeg"; \
 	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	if [ -n "$$missing" ]; then \

@@ -170,18 +170,18 @@ func (d *demo) findIt(ctx context.Context) (t rekey.Target, err error) {
 		return t, err
 	}
 	d.discovery = discovery.Port()
-	hosts, err := discover.Resolve(ctx, []string{discovery.Addr().String()})
+	places, err := discover.Resolve(ctx, []string{discovery.Addr().String()})
 	if err != nil {
 		return t, err
 	}
 	n := 0
-	err = discover.Find(ctx, discover.Options{Probers: d.probers(), Hosts: hosts, Wait: time.Second}, func(f discover.Found) {
+	err = discover.Find(ctx, discover.Options{Probers: d.probers(), Hosts: places.Hosts, Wait: time.Second}, func(f discover.Found) {
 		if f.More {
 			return
 		}
 		n++
 		id := f.Identity
-		d.say("rekey", fmt.Sprintf("found at %s, without a login: %s %s, firmware %s, Device ID %s, %s", f.Address, id.Vendor, id.Model, id.Firmware, id.DeviceID, id.Init))
+		d.say("rekey", fmt.Sprintf("found at %s, without a login: %s %s, firmware %s, Device ID %s, %s", f.Addresses[0], id.Vendor, id.Model, id.Firmware, id.DeviceID, id.Init))
 	})
 	if err == nil && n != 1 {
 		err = fmt.Errorf("%w: %d recorders answered the demo's search, not 1", rekey.ErrUnreachable, n)

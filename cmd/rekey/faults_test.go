@@ -349,9 +349,9 @@ func TestLostAnswerWhereThreeTriesLock(t *testing.T) {
 	b.promise("the last try", end, end)
 }
 
-// TestPeersThatAreNoRecorder: what answers is none, or a bad one. One clear
-// line, the documented code, within the limits of every exchange; and no
-// password leaves.
+// TestPeersThatAreNoRecorder: what answers is none, or a bad one (8); or nothing
+// does (7). One clear line, the documented code, within the limits of every
+// exchange; and no password leaves.
 func TestPeersThatAreNoRecorder(t *testing.T) {
 	t.Parallel()
 	password := filepath.Join(t.TempDir(), "password")
@@ -370,15 +370,15 @@ func TestPeersThatAreNoRecorder(t *testing.T) {
 		"another maker's digest": {8, serving(t, func(w http.ResponseWriter, _ *http.Request) {
 			unauthorised(w, `Digest realm="IP Camera(C1234)",nonce="x",qop="auth"`)
 		})},
-		"a gigabyte":            {7, serving(t, gigabyte)},
-		"a gigabyte of headers": {7, accepting(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 200<<10))},
-		"a redirect elsewhere": {7, serving(t, func(w http.ResponseWriter, r *http.Request) {
+		"a gigabyte":            {8, serving(t, gigabyte)},
+		"a gigabyte of headers": {8, accepting(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 200<<10))},
+		"a redirect elsewhere": {8, serving(t, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1), http.StatusFound)
 		})},
-		"a redirect in a circle": {7, serving(t, func(w http.ResponseWriter, r *http.Request) {
+		"a redirect in a circle": {8, serving(t, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://"+r.Host+"/", http.StatusFound)
 		})},
-		"something that says SSH": {7, accepting(t, "SSH-2.0-OpenSSH_9.9\r\n")},
+		"something that says SSH": {8, accepting(t, "SSH-2.0-OpenSSH_9.9\r\n")},
 		"silence":                 {7, accepting(t, "")},
 		"nobody":                  {7, closed(t)},
 	} {

@@ -2,97 +2,268 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"rekey"
 	"rekey/internal/discover"
 )
 
+// findVerb is what 'rekey find' was told.
+type findVerb struct {
+	operator
+	wait  time.Duration
+	rate  int
+	ports []int
+}
+
 func newFindCommand() *cobra.Command {
-	var o operator
-	var wait time.Duration
-	var interfaces []string
+	var v findVerb
 	cmd := &cobra.Command{
-		Use:   "find [HOST | CIDR …]",
+		Use:   "find [HOST | CIDR | INTERFACE …]",
 		Short: "find recorders on the network, without a login",
-		Long: `find asks the given hosts, or with --interface everybody on that interface, what
-they are. It needs no login and costs no login try. It never leaves the hosts
-and interfaces that it was given.`,
+		Long: `find asks the given hosts and ranges one by one, and everybody on the given
+network interfaces, what they are: by the discovery protocols of Dahua (DHIP),
+Hikvision (SADP) and ONVIF, and where a host or range was named also at its web
+and stream ports. It needs no login and costs no login try. It sends nothing to
+anybody else, and no faster than --rate.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && len(interfaces) == 0 {
-				return fmt.Errorf("%w: name hosts, or an interface with --interface", rekey.ErrInput)
+			v.on(cmd)
+			if len(args) == 0 {
+				return nowhere()
 			}
-			return o.on(cmd).find(cmd.Context(), args, interfaces, wait)
+			return v.find(cmd.Context(), args)
 		},
 	}
-	o.flags(cmd.Flags())
-	cmd.Flags().DurationVar(&wait, "wait", 2*time.Second, "how long to wait for answers")
-	cmd.Flags().StringArrayVar(&interfaces, "interface", nil, "ask by multicast and broadcast on this network interface; may be repeated")
+	v.flags(cmd.Flags())
+	f := cmd.Flags()
+	f.DurationVar(&v.wait, "wait", 1500*time.Millisecond, "how long to wait for answers after the last question")
+	f.IntVar(&v.rate, "rate", 2000, "questions a second, of all kinds together")
+	f.IntSliceVar(&v.ports, "ports", discover.UsualPorts(), "TCP ports to knock at on named hosts and ranges; 0 = none")
 	return cmd
 }
 
-func (o *operator) find(ctx context.Context, hosts, interfaces []string, wait time.Duration) error {
-	opt := discover.Options{Probers: o.probers(), Wait: wait}
-	var err error
-	if opt.Hosts, err = discover.Resolve(ctx, hosts); err != nil {
+// nowhere says what could be named.
+func nowhere() error {
+	all, err := discover.Usable()
+	if err != nil {
 		return err
 	}
-	for _, name := range interfaces {
-		i, err := net.InterfaceByName(name)
-		if err != nil {
-			return fmt.Errorf("%w: network interface %q: %w", rekey.ErrInput, name, err)
-		}
-		opt.Interfaces = append(opt.Interfaces, *i)
+	names := make([]string, len(all))
+	for i, l := range all {
+		names[i] = l.String()
 	}
-	return o.findWith(ctx, opt)
+	return fmt.Errorf("%w: name hosts, ranges such as 192.168.1.0/24, or a network interface; this machine has %s", rekey.ErrInput, strings.Join(names, ", "))
 }
 
-// found is one line of find's result. A recorder that several answers describe
-// comes again, with more set, as more is known of it.
+func (v *findVerb) options(ctx context.Context, names []string) (discover.Options, error) {
+	switch {
+	case v.wait <= 0:
+		return discover.Options{}, fmt.Errorf("%w: --wait %s; expected more than nothing", rekey.ErrInput, v.wait)
+	case v.rate < 1 || v.rate > 10000:
+		return discover.Options{}, fmt.Errorf("%w: --rate %d; expected 1 to 10000", rekey.ErrInput, v.rate)
+	case slices.ContainsFunc(v.ports, func(p int) bool { return p < 0 || p > 65535 }):
+		return discover.Options{}, fmt.Errorf("%w: --ports %v; expected ports from 1 to 65535, or 0 for none", rekey.ErrInput, v.ports)
+	}
+	places, err := discover.Resolve(ctx, names)
+	if err != nil {
+		return discover.Options{}, err
+	}
+	return discover.Options{
+		Probers: v.probers(), Hosts: places.Hosts, Interfaces: places.Interfaces, Wait: v.wait, Rate: v.rate,
+		Ports:    slices.DeleteFunc(slices.Clone(v.ports), func(p int) bool { return p == 0 }),
+		Identify: v.identifyOpen,
+		Trouble:  func(err error) { fmt.Fprintln(v.talk, oneLine(err)) },
+	}, nil
+}
+
+// found is one line of find's result. A box that several answers describe comes
+// again under its row, with more known of it.
 type found struct {
-	Address  string         `json:"address"`
-	Recorder rekey.Identity `json:"recorder"`
-	More     bool           `json:"more,omitempty"`
+	Row       int            `json:"row"`
+	Addresses []netip.Addr   `json:"addresses"`
+	Recorder  rekey.Identity `json:"recorder"`
+	More      bool           `json:"more,omitempty"`
+	Absorbs   []int          `json:"absorbs,omitempty"`
 }
 
-// findWith streams JSON lines; a person gets the table at the end, each recorder once.
-func (o *operator) findWith(ctx context.Context, opt discover.Options) error {
-	var rows []found
-	err := discover.Find(ctx, opt, func(f discover.Found) {
-		row := found{f.Address.String(), f.Identity, f.More}
-		if o.json {
-			_ = writeJSON(o.out, "found", row) // a reader that went away does not stop the rest
+// findEnd is the last line of find's result.
+type findEnd struct {
+	Recorders int `json:"recorders"`
+	Others    int `json:"others"` // answered, and are no recorders
+	Asked     int `json:"asked"`  // questions to single hosts
+}
+
+// find streams JSON lines; a person gets the table at the end, each box once.
+func (v *findVerb) find(ctx context.Context, names []string) error {
+	o, err := v.options(ctx, names)
+	if err != nil {
+		return err
+	}
+	p := v.progress(o.Questions())
+	o.Progress = p.asked
+	rows := map[int]discover.Found{}
+	err = discover.Find(ctx, o, func(f discover.Found) {
+		for _, gone := range f.Absorbs {
+			delete(rows, gone)
 		}
-		for i := range rows {
-			if f.More && rows[i].Recorder.Key(rekey.Target{Host: rows[i].Address}) == row.Recorder.Key(rekey.Target{Host: row.Address}) {
-				rows[i] = row
-				return
-			}
+		rows[f.Row] = f
+		p.found(rows)
+		if v.json {
+			_ = writeJSON(v.out, "found", found{f.Row, f.Addresses, f.Identity, f.More, f.Absorbs}) // a reader that went away does not stop the rest
 		}
-		rows = append(rows, row)
+	})
+	p.end()
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return errors.Join(err, v.findResult(rows, o.Questions()))
+}
+
+// findResult is the table, and who else answered.
+func (v *findVerb) findResult(rows map[int]discover.Found, asked int) error {
+	var recorders, others []discover.Found
+	for _, f := range rows {
+		if f.Recorder() {
+			recorders = append(recorders, f)
+		} else {
+			others = append(others, f)
+		}
+	}
+	byAddress := func(a, b discover.Found) int { return a.Addresses[0].Compare(b.Addresses[0]) }
+	slices.SortFunc(recorders, byAddress)
+	slices.SortFunc(others, byAddress)
+	err := v.emit("find", findEnd{len(recorders), len(others), asked}, func(w io.Writer) {
+		if len(recorders) > 0 {
+			printFound(w, recorders)
+		}
 	})
 	if err != nil {
 		return err
 	}
-	if len(rows) == 0 {
-		return fmt.Errorf("%w: nobody answered; name the recorder's address, and see that it is on", rekey.ErrUnreachable)
+	if len(others) > 0 {
+		fmt.Fprintf(v.talk, "%s\n", othersWords(others))
 	}
-	if !o.json {
-		printFound(o.out, rows)
+	if len(recorders) == 0 {
+		return fmt.Errorf("%w: no recorder answered; name its address, and see that it is switched on and in the same network", rekey.ErrUnreachable)
 	}
 	return nil
 }
 
-func printFound(w io.Writer, rows []found) {
-	const form = "%-21s %-8s %-10s %-15s %-26s %s\n"
-	fmt.Fprintf(w, form, "ADDRESS", "MAKER", "MODEL", "DEVICE ID", "FIRMWARE", "STATE")
-	for _, r := range rows {
-		id := r.Recorder
-		fmt.Fprintf(w, form, r.Address, id.Vendor, id.Model, id.DeviceID, id.Firmware, id.Init)
+// othersWords names the first few that are no recorders.
+func othersWords(others []discover.Found) string {
+	const most = 5
+	var words []string
+	for _, f := range others[:min(most, len(others))] {
+		words = append(words, f.Addresses[0].String())
+	}
+	more := ""
+	if len(others) > most {
+		more = ", …"
+	}
+	return fmt.Sprintf("no recorders, but they answered: %d (%s%s); 'rekey look HOST' says what one is", len(others), strings.Join(words, ", "), more)
+}
+
+// printFound is one line a box, and below it what is odd about it.
+func printFound(w io.Writer, rows []discover.Found) {
+	table := [][]string{{"ADDRESS", "MAKER", "MODEL", "CLASS", "FIRMWARE", "DEVICE ID / SERIAL", "STATE", "RESETS BY", "LEARNT BY"}}
+	for _, f := range rows {
+		id := f.Identity
+		name := id.DeviceID
+		if name == "" {
+			name = id.Serial
+		}
+		table = append(table, []string{f.Addresses[0].String(), id.Vendor, id.Model, id.Class, id.Firmware, name, string(id.Init), short(id.Resets), learntBy(id)})
+	}
+	widths := make([]int, len(table[0]))
+	for _, row := range table {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len([]rune(cell)))
+		}
+	}
+	for n, row := range table {
+		var line strings.Builder
+		for i, cell := range row {
+			if widths[i] > 0 {
+				fmt.Fprintf(&line, "%-*s  ", widths[i], cell)
+			}
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+		if n > 0 {
+			for _, odd := range rows[n-1].Identity.Oddities {
+				fmt.Fprintf(w, "    %s\n", odd.Words)
+			}
+			for _, also := range rows[n-1].Addresses[1:] {
+				fmt.Fprintf(w, "    also at %s\n", also)
+			}
+		}
+	}
+}
+
+// learntBy names the answers that told of the box, each once.
+func learntBy(id rekey.Identity) string {
+	var from []string
+	for _, l := range id.Learnt {
+		from = append(from, l.From)
+	}
+	return short(from)
+}
+
+// short leaves out what stands in brackets or behind a comma: how sure it is,
+// which part told it. 'rekey look' has it.
+func short(words []string) string {
+	var out []string
+	for _, w := range words {
+		w, _, _ = strings.Cut(w, " (")
+		if w, _, _ = strings.Cut(w, ","); !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// findProgress is one line at the terminal that is written over; it is silent
+// where stderr is none.
+type findProgress struct {
+	w        io.Writer
+	all      int
+	told, at int
+}
+
+func (v *findVerb) progress(all int) *findProgress {
+	if v.json || all == 0 || !term.IsTerminal(int(os.Stderr.Fd())) {
+		return &findProgress{}
+	}
+	return &findProgress{w: os.Stderr, all: all}
+}
+
+func (p *findProgress) asked(n int) {
+	p.at = n
+	p.show()
+}
+
+func (p *findProgress) found(rows map[int]discover.Found) {
+	p.told = len(rows)
+	p.show()
+}
+
+func (p *findProgress) show() {
+	if p.w != nil {
+		fmt.Fprintf(p.w, "\r%d of %d questions asked, %d answered ", p.at, p.all, p.told)
+	}
+}
+
+func (p *findProgress) end() {
+	if p.w != nil {
+		fmt.Fprint(p.w, "\r\x1b[K")
 	}
 }

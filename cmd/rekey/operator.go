@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,10 +19,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"rekey"
+	"rekey/internal/catalog"
 	"rekey/internal/dahua"
 	"rekey/internal/discover"
 	"rekey/internal/durable"
+	"rekey/internal/hikvision"
 	"rekey/internal/job"
+	"rekey/internal/onvif"
 	"rekey/internal/vault"
 	"rekey/seclog"
 )
@@ -79,13 +83,41 @@ func (o *operator) drivers(accept []rekey.Risk) []rekey.Driver {
 	return []rekey.Driver{dahua.New(o.log(), options...)}
 }
 
+// families is the visible list of who can tell what a box is; those with a
+// driver stand first.
+func (o *operator) families() []discover.Identifier {
+	var all []discover.Identifier
+	for _, d := range o.drivers(nil) {
+		all = append(all, d)
+	}
+	return append(all, hikvision.New(o.log()))
+}
+
+// besides is what boxes of any family may speak besides.
+func (o *operator) besides() []discover.Identifier {
+	return []discover.Identifier{onvif.New(o.log())}
+}
+
 // probers is the visible list of discovery protocols.
 func (o *operator) probers() []discover.Prober {
-	return []discover.Prober{dahua.Prober{UDPPort: int(o.discovery)}}
+	all := []discover.Prober{dahua.Prober{UDPPort: int(o.discovery)}, hikvision.Prober{}}
+	for _, p := range onvif.Probers() {
+		all = append(all, p)
+	}
+	return all
 }
 
 func (o *operator) identify(ctx context.Context, t rekey.Target) (rekey.Identity, error) {
-	return discover.Identify(ctx, t, o.drivers(nil), o.probers())
+	id, err := discover.Identify(ctx, t, o.families(), o.besides(), o.probers())
+	if odd, differs := catalog.BrandDiffers(id); err == nil && differs {
+		id.Oddities = append(slices.Clone(id.Oddities), odd)
+	}
+	return id, err
+}
+
+// identifyOpen identifies a host of a sweep.
+func (o *operator) identifyOpen(ctx context.Context, host netip.Addr, open []int) (rekey.Identity, error) {
+	return discover.IdentifyOpen(ctx, host, open, o.families(), o.besides())
 }
 
 func (o *operator) openVault() (*vault.Vault, error) {

@@ -1,11 +1,10 @@
 // Package discover turns addresses into identified recorders, without a login.
-// It sends only to the hosts and on the network interfaces that it was given.
+// It sends only to the hosts and on the network interfaces that it was given,
+// and takes no answer that comes from elsewhere.
 package discover
 
 import (
 	"context"
-	"fmt"
-	"iter"
 	"net"
 	"net/netip"
 	"time"
@@ -13,160 +12,94 @@ import (
 	"rekey"
 )
 
-// Prober knows one discovery protocol over UDP.
+// Identifier asks one host what it is, without a login. Drivers are identifiers.
+type Identifier interface {
+	// Family is the protocol family, as in rekey.Identity.Family.
+	Family() string
+	// Identify asks at the target's web port. rekey.ErrNotRecorder: what answers
+	// there is not of this family.
+	Identify(ctx context.Context, t rekey.Target) (rekey.Identity, error)
+}
+
+// Prober knows one discovery protocol over UDP. One whose answers go to the
+// group has the method AnswersToGroup() bool too: Find joins the groups at Port.
 type Prober interface {
 	// Name is the protocol's, as it stands in rekey.Fact.From.
 	Name() string
 	// Port is where recorders listen.
 	Port() int
-	// Multicast are the groups that recorders join; 255.255.255.255 stands for
-	// the broadcast address of the network interface.
+	// Multicast are the groups, of IPv4 and IPv6, that recorders join;
+	// 255.255.255.255 stands for the broadcast address of the network interface.
 	Multicast() []netip.Addr
-	// Frame is the question.
+	// Frame is the question. Every question is a frame of its own.
 	Frame() []byte
-	// Parse reads an answer. An error means that it is not one of this protocol.
+	// Parse reads an answer. An error means that it is not one of this
+	// protocol; a question, such as our own, is not.
 	Parse(reply []byte, from netip.AddrPort) (rekey.Identity, error)
 }
 
 // Options says where to look.
 type Options struct {
+	// Probers, the one first whose word counts most.
 	Probers []Prober
-	// Hosts are asked one by one; port 0 means the prober's own. May be nil.
-	Hosts iter.Seq[netip.AddrPort]
+	// Hosts are asked one by one.
+	Hosts Hosts
 	// Interfaces are asked by multicast and broadcast, one hop far. None means none.
 	Interfaces []net.Interface
-	Wait       time.Duration // for answers, after the last question; 3 s when 0
-	Rate       int           // questions a second; 500 when 0
+	// Ports are knocked at on every one of Hosts, by TCP. None means no sweep.
+	Ports []int
+	// Identify is asked about every host that has a port open, 16 at a time. Its
+	// word counts more than a prober's. It must end with its context.
+	Identify func(ctx context.Context, host netip.Addr, open []int) (rekey.Identity, error)
+	Wait     time.Duration // for answers, after the last question by UDP; 1.5 s when 0
+	Rate     int           // questions a second, of UDP and TCP together; 2000 when 0
+	// Progress is told, a few times a second, how many of Options.Questions were
+	// asked. Like each of Find it is called by Find's own goroutine.
+	Progress func(asked int)
+	// Trouble is told what could not be asked, and who answered that was not
+	// asked; Find goes on without.
+	Trouble func(error)
 
-	only netip.Addr // answers of others are dropped; the zero one takes all
+	dial dialer
 }
 
-// Found is one recorder.
+// Questions is how many questions to single hosts Find will ask.
+func (o Options) Questions() int { return o.Hosts.Len() * (len(o.Probers) + len(o.Ports)) }
+
+// Found is what is known of one box: a row of the table that grows as answers
+// come in.
 type Found struct {
+	// Row is the box's number in this search, from 1.
+	Row      int
 	Identity rekey.Identity
-	Address  netip.Addr // where the answer came from
-	More     bool       // the recorder was told before; now more is known of it
+	// Addresses are all that it answered from, the handiest first: IPv4, then
+	// IPv6, then link-local ones.
+	Addresses []netip.Addr
+	// More: the row was told before; this takes its place.
+	More bool
+	// Absorbs are rows told before that turned out to be this box.
+	Absorbs []int
 }
 
-// Find asks and calls each for every recorder as its answers come in: once, and
-// again when an answer adds something. Several answers of one recorder are one.
-// It ends after Options.Wait, or with the context's error.
+// Recorder reports whether it is a recorder as far as is known. Something else
+// that answered has the oddity not-a-recorder, with what it is in words.
+func (f Found) Recorder() bool { return f.Identity.Family != "" }
+
+// Find asks and calls each for every box as its answers come in: once, and
+// again when an answer adds something or shows that two rows are one box.
+// It ends when all hosts are swept and identified, Options.Wait after the last
+// question by UDP at the soonest; or with the context's error.
 func Find(ctx context.Context, o Options, each func(Found)) error {
-	if o.Wait == 0 {
-		o.Wait = 3 * time.Second
-	}
-	if o.Rate == 0 {
-		o.Rate = 500
-	}
-	sockets, err := open(o)
-	if err != nil {
+	ctx, cancel := context.WithCancel(ctx)
+	s := newSearch(o)
+	defer s.all.Wait()
+	defer cancel()
+	if err := s.open(ctx); err != nil {
 		return err
 	}
-	answers := make(chan answer)
-	stop := listen(sockets, o.Probers, answers)
-	defer stop()
+	defer s.close()
+	s.listen(ctx)
 	asked := make(chan error, 1)
-	asking, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() { asked <- ask(asking, sockets, o) }()
-	return collect(ctx, o, asked, answers, each)
-}
-
-// collect runs until the wait after the last question is over.
-func collect(ctx context.Context, o Options, asked <-chan error, answers <-chan answer, each func(Found)) error {
-	var seen boxes
-	var over <-chan time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case err := <-asked:
-			if err != nil {
-				return err
-			}
-			asked, over = nil, time.After(o.Wait)
-		case a := <-answers:
-			if o.only.IsValid() && a.from != o.only {
-				continue
-			}
-			if f, news := seen.add(a); news {
-				each(f)
-			}
-		case <-over:
-			return nil
-		}
-	}
-}
-
-// widestRange is how many addresses a range may have, as a power of two: a /16,
-// which takes two minutes. Larger ones would take hours and reach who knows whom.
-const widestRange = 16
-
-// Resolve reads what a person names: an address, a host name, or a range of at
-// most a /16 in CIDR form. The ranges are not spread out in memory. A port is
-// rekey.ErrInput: discovery has one of its own.
-func Resolve(ctx context.Context, names []string) (iter.Seq[netip.AddrPort], error) {
-	parts := make([]iter.Seq[netip.AddrPort], 0, len(names))
-	for _, name := range names {
-		part, err := resolve(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, part)
-	}
-	return func(yield func(netip.AddrPort) bool) {
-		for _, part := range parts {
-			for a := range part {
-				if !yield(a) {
-					return
-				}
-			}
-		}
-	}, nil
-}
-
-func resolve(ctx context.Context, name string) (iter.Seq[netip.AddrPort], error) {
-	if prefix, err := netip.ParsePrefix(name); err == nil {
-		if bits := prefix.Addr().BitLen() - prefix.Bits(); bits > widestRange {
-			return nil, fmt.Errorf("%w: %s is too wide: it has 2^%d addresses, at most 2^%d are asked; name smaller ranges, or a network interface", rekey.ErrInput, prefix, bits, widestRange)
-		}
-		return hostsOf(prefix.Masked()), nil
-	}
-	if a, err := netip.ParseAddr(name); err == nil {
-		return one(a), nil
-	}
-	t, err := rekey.ParseTarget(name)
-	if err != nil {
-		return nil, err
-	}
-	if t.Port != 0 {
-		return nil, fmt.Errorf("%w: %s: discovery does not ask at a web port; name the host alone", rekey.ErrInput, t)
-	}
-	if a, err := netip.ParseAddr(t.Host); err == nil {
-		return one(a), nil
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", t.Host)
-	if err != nil || len(addrs) == 0 {
-		return nil, fmt.Errorf("%w: no address is known for the name %q", rekey.ErrUnreachable, t.Host)
-	}
-	return one(addrs[0].Unmap()), nil
-}
-
-func one(a netip.Addr) iter.Seq[netip.AddrPort] {
-	return func(yield func(netip.AddrPort) bool) { yield(netip.AddrPortFrom(a, 0)) }
-}
-
-// hostsOf leaves out the network and broadcast address of an IPv4 range.
-func hostsOf(p netip.Prefix) iter.Seq[netip.AddrPort] {
-	return func(yield func(netip.AddrPort) bool) {
-		ends := p.Addr().Is4() && p.Bits() < 31
-		for a := p.Addr(); p.Contains(a); a = a.Next() {
-			if ends && (a == p.Addr() || !p.Contains(a.Next())) {
-				continue
-			}
-			if !yield(netip.AddrPortFrom(a, 0)) {
-				return
-			}
-		}
-	}
+	s.all.Go(func() { asked <- s.ask(ctx) })
+	return s.collect(ctx, asked, each)
 }

@@ -18,25 +18,28 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// words is a discovery protocol for tests: the answer is "key=value;...".
+// words is a discovery protocol for tests: "name?" is the question and
+// "name!key=value;..." an answer.
 type words struct {
-	name   string
-	port   int
-	groups []netip.Addr
+	name    string
+	port    int
+	groups  []netip.Addr
+	toGroup bool
 }
 
 func (w words) Name() string            { return w.name }
 func (w words) Port() int               { return w.port }
 func (w words) Multicast() []netip.Addr { return w.groups }
 func (w words) Frame() []byte           { return []byte(w.name + "?") }
+func (w words) AnswersToGroup() bool    { return w.toGroup }
 
-func (w words) Parse(reply []byte, from netip.AddrPort) (rekey.Identity, error) {
+func (w words) Parse(reply []byte, _ netip.AddrPort) (rekey.Identity, error) {
 	text, is := strings.CutPrefix(string(reply), w.name+"!")
 	if !is {
 		return rekey.Identity{}, errors.New("another protocol")
 	}
 	id := rekey.Identity{Family: "test", Init: rekey.InitUnknown}
-	for _, kv := range strings.Split(text, ";") {
+	for kv := range strings.SplitSeq(text, ";") {
 		k, v, _ := strings.Cut(kv, "=")
 		switch k {
 		case "serial":
@@ -45,230 +48,218 @@ func (w words) Parse(reply []byte, from netip.AddrPort) (rekey.Identity, error) 
 			id.MAC = v
 		case "model":
 			id.Model = v
+		case "uuid":
+			id.UUID = v
 		}
-		id.Learnt = append(id.Learnt, rekey.Fact{What: k, From: w.name})
 	}
 	return id, nil
 }
 
-// box answers questions on a loopback port.
-func box(t *testing.T, answers map[string][]string) netip.AddrPort {
+// box answers questions at an address; port 0 is any. It tells what it heard.
+type box struct {
+	at   netip.AddrPort
+	conn *net.UDPConn
+	mu   sync.Mutex
+	said []string
+}
+
+func (b *box) heard() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.said)
+}
+
+// serve answers until the test ends.
+func serve(t *testing.T, c *net.UDPConn, answers map[string][]string) *box {
 	t.Helper()
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := &box{at: c.LocalAddr().(*net.UDPAddr).AddrPort(), conn: c}
 	var all sync.WaitGroup
 	t.Cleanup(func() { _ = c.Close(); all.Wait() })
 	all.Go(func() {
 		buf := make([]byte, 2000)
 		for {
 			n, from, err := c.ReadFromUDPAddrPort(buf)
-			if err != nil {
+			if errors.Is(err, net.ErrClosed) {
 				return
 			}
+			if err != nil {
+				continue
+			}
+			b.mu.Lock()
+			b.said = append(b.said, string(buf[:n]))
+			b.mu.Unlock()
 			for _, a := range answers[string(buf[:n])] {
 				_, _ = c.WriteToUDPAddrPort([]byte(a), from)
 			}
 		}
 	})
-	return c.LocalAddr().(*net.UDPAddr).AddrPort()
+	return b
 }
 
-func find(t *testing.T, hosts []netip.AddrPort, probers ...Prober) (found []Found) {
+func boxAt(t *testing.T, at string, answers map[string][]string) *box {
 	t.Helper()
-	err := Find(t.Context(), Options{Probers: probers, Hosts: slices.Values(hosts), Wait: 700 * time.Millisecond}, func(f Found) { found = append(found, f) })
+	c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(at)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
+	return serve(t, c, answers)
+}
+
+func only(addrs ...string) (h Hosts) {
+	for _, a := range addrs {
+		h = append(h, Range{netip.MustParseAddr(a), netip.MustParseAddr(a)})
+	}
+	return h
+}
+
+// table is what a reader of Find's stream ends up with. It fails the test where
+// the stream contradicts itself.
+type table struct {
+	t    fataler
+	rows map[int]Found
+	gone map[int]bool
+}
+
+type fataler interface {
+	Helper()
+	Fatalf(string, ...any)
+}
+
+func newTable(t fataler) *table { return &table{t, map[int]Found{}, map[int]bool{}} }
+
+func (s *table) add(f Found) {
+	s.t.Helper()
+	if _, told := s.rows[f.Row]; told != f.More || s.gone[f.Row] || f.Row < 1 || len(f.Addresses) == 0 {
+		s.t.Fatalf("told before: %t, absorbed: %t, of row %+v", told, s.gone[f.Row], f)
+	}
+	for _, a := range f.Absorbs {
+		if _, told := s.rows[a]; !told || a == f.Row {
+			s.t.Fatalf("absorbs %d, which nobody was told of: %+v", a, f)
+		}
+		delete(s.rows, a)
+		s.gone[a] = true
+	}
+	s.rows[f.Row] = f
+}
+
+// bySerial are the rows, each under its serial or, without one, its first address.
+func (s *table) bySerial() map[string]Found {
+	out := map[string]Found{}
+	for _, f := range s.rows {
+		key := f.Identity.Serial
+		if key == "" {
+			key = f.Addresses[0].String()
+		}
+		if _, twice := out[key]; twice {
+			s.t.Fatalf("%s stands in two rows: %+v", key, s.rows)
+		}
+		out[key] = f
+	}
+	return out
+}
+
+func find(t *testing.T, o Options) map[string]Found {
+	t.Helper()
+	rows := newTable(t)
+	if err := Find(t.Context(), o, rows.add); err != nil {
+		t.Fatal(err)
+	}
+	return rows.bySerial()
 }
 
 func TestAnswersOfOneBoxAreOne(t *testing.T) {
 	t.Parallel()
-	a := box(t, map[string][]string{
-		"one?": {"garbage", "one!serial=S1;mac=m1", "one!serial=S1;mac=m1"},
-		"two?": {"two!serial=S1;model=N841"},
-	})
-	b := box(t, map[string][]string{"one?": {"one!serial=S2"}})
-	found := find(t, []netip.AddrPort{a, b}, words{name: "one"}, words{name: "two"})
-	last := map[string]Found{}
-	told := map[string]int{}
-	for _, f := range found {
-		last[f.Identity.Serial] = f
-		told[f.Identity.Serial]++
+	one := boxAt(t, "127.0.0.1:0", map[string][]string{"one?": {"garbage", "one!serial=S1;mac=00:1f:54:00:00:01", "one!serial=S1;mac=00:1f:54:00:00:01"}})
+	two := boxAt(t, "127.0.0.1:0", map[string][]string{"two?": {"two!serial=S1;model=N841"}})
+	rows := find(t, Options{Probers: []Prober{words{name: "one", port: int(one.at.Port())}, words{name: "two", port: int(two.at.Port())}}, Hosts: only("127.0.0.1"), Wait: 500 * time.Millisecond})
+	f := rows["S1"]
+	if len(rows) != 1 || f.Identity.Model != "N841" || f.Identity.MAC != "00:1f:54:00:00:01" || !slices.Equal(f.Addresses, []netip.Addr{netip.MustParseAddr("127.0.0.1")}) {
+		t.Errorf("%+v", rows)
 	}
-	if len(last) != 2 || told["S1"] != 2 || told["S2"] != 1 {
-		t.Fatalf("told %v", told)
+	if len(f.Identity.Oddities) != 1 || f.Identity.Oddities[0].ID != "answered-twice" {
+		t.Errorf("oddities %+v", f.Identity.Oddities)
 	}
-	if f := last["S1"]; f.Identity.Model != "N841" || f.Identity.MAC != "m1" || !f.More || f.Address.String() != "127.0.0.1" {
-		t.Errorf("%+v", f)
+	want := []rekey.Fact{{What: "family", From: "one"}, {What: "serial", From: "one"}, {What: "mac", From: "one"}, {What: "family", From: "two"}, {What: "model", From: "two"}, {What: "serial", From: "two"}}
+	if len(f.Identity.Learnt) != len(want) {
+		t.Errorf("learnt %+v", f.Identity.Learnt)
 	}
-}
-
-// The loopback interface carries multicast to who has joined on it.
-func TestMulticastStaysOnTheInterface(t *testing.T) {
-	t.Parallel()
-	lo, err := net.InterfaceByName("lo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	group := netip.MustParseAddr("239.255.255.251")
-	c, err := net.ListenMulticastUDP("udp4", lo, &net.UDPAddr{IP: group.AsSlice()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	t.Cleanup(func() { _ = c.Close(); all.Wait() })
-	all.Go(func() {
-		buf := make([]byte, 100)
-		if n, from, err := c.ReadFromUDPAddrPort(buf); err == nil && from.Addr().IsLoopback() && string(buf[:n]) == "one?" {
-			_, _ = c.WriteToUDPAddrPort([]byte("one!serial=S9"), from)
+	for _, w := range want {
+		if !slices.Contains(f.Identity.Learnt, w) {
+			t.Errorf("%+v is not in %+v", w, f.Identity.Learnt)
 		}
-	})
-	p := words{name: "one", port: c.LocalAddr().(*net.UDPAddr).Port, groups: []netip.Addr{group}}
-	ctx, cancel := context.WithCancel(t.Context())
-	var serial string
-	err = Find(ctx, Options{Probers: []Prober{p}, Interfaces: []net.Interface{*lo}, Wait: time.Minute}, func(f Found) { serial = f.Identity.Serial; cancel() })
-	if !errors.Is(err, context.Canceled) || serial != "S9" {
-		t.Errorf("%q: %v", serial, err)
+	}
+	if len(one.heard()) != 1 || len(two.heard()) != 1 {
+		t.Errorf("a single host is asked once: %v, %v", one.heard(), two.heard())
 	}
 }
 
 func TestFindEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	a := box(t, map[string][]string{"one?": {"one!serial=S1"}})
-	err := Find(ctx, Options{Probers: []Prober{words{name: "one"}}, Hosts: slices.Values([]netip.AddrPort{a}), Wait: time.Hour}, func(Found) { cancel() })
-	if !errors.Is(err, context.Canceled) {
+	b := boxAt(t, "127.0.0.1:0", map[string][]string{"one?": {"one!serial=S1"}})
+	o := Options{Probers: []Prober{words{name: "one", port: int(b.at.Port())}}, Hosts: only("127.0.0.1"), Wait: time.Hour}
+	if err := Find(ctx, o, func(Found) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	o.Hosts, o.Rate = Hosts{{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.200")}}, 10
+	if err := Find(ctx, o, func(Found) {}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 }
 
-func TestResolve(t *testing.T) {
+// A box that answers from an address that nobody asked is not listed, but told.
+func TestAnswersFromElsewhereAreDropped(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{
-		"192.0.2.0/30": "192.0.2.1:0 192.0.2.2:0", "192.0.2.4/31": "192.0.2.4:0 192.0.2.5:0", "192.0.2.7/32": "192.0.2.7:0",
-		"192.0.2.9": "192.0.2.9:0", "http://192.0.2.9": "192.0.2.9:0", "[2001:db8::1]": "[2001:db8::1]:0", "2001:db8::/127": "[2001:db8::]:0 [2001:db8::1]:0",
-	} {
-		hosts, err := Resolve(t.Context(), []string{in})
-		if err != nil {
-			t.Errorf("%s: %v", in, err)
-			continue
-		}
-		var got []string
-		for h := range hosts {
-			got = append(got, h.String())
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%s: %v, want %s", in, got, want)
-		}
-	}
-	if _, err := Resolve(t.Context(), []string{"10.1.0.0/16", "2001:db8::/112"}); err != nil {
-		t.Error(err)
-	}
-	for _, in := range []string{"", "192.0.2.300", "192.0.2.0/33", "http://x/path", "a b", "10.0.0.0/8", "10.0.0.0/15", "0.0.0.0/0", "2001:db8::/64", "192.0.2.9:81", "[2001:db8::1]:5", "recorder:80"} {
-		if _, err := Resolve(t.Context(), []string{in}); !errors.Is(err, rekey.ErrInput) {
-			t.Errorf("%q: %v", in, err)
-		}
-	}
-}
-
-func TestBroadcast(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{"192.168.1.7/24": "192.168.1.255", "10.1.2.3/9": "10.127.255.255", "192.0.2.1/32": "192.0.2.1"} {
-		if got := broadcast(netip.MustParsePrefix(in)).String(); got != want {
-			t.Errorf("%s: %s, want %s", in, got, want)
-		}
-	}
-}
-
-// TestAnswerOfAnotherIsNotTheHosts: whoever answers first on the network is not
-// the host that was asked, whatever it says of itself.
-func TestAnswerOfAnotherIsNotTheHosts(t *testing.T) {
-	t.Parallel()
-	other, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	asked, other := boxAt(t, "127.0.0.1:0", nil), boxAt(t, "127.0.0.2:0", nil)
+	stranger, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
-	t.Cleanup(func() { _ = c.Close(); _ = other.Close(); all.Wait() })
-	silent := make(chan bool, 2)
+	t.Cleanup(func() { _ = stranger.Close(); all.Wait() })
 	all.Go(func() {
 		buf := make([]byte, 100)
 		for {
-			_, from, err := c.ReadFromUDPAddrPort(buf)
+			_, from, err := stranger.ReadFromUDPAddrPort(buf)
 			if err != nil {
 				return
 			}
-			_, _ = other.WriteToUDPAddrPort([]byte("one!serial=S1;model=EVIL"), from)
-			if !<-silent {
-				_, _ = c.WriteToUDPAddrPort([]byte("one!serial=S1;mac=m1"), from)
-			}
+			_, _ = other.conn.WriteToUDPAddrPort([]byte("one!serial=EVIL"), from)
+			_, _ = asked.conn.WriteToUDPAddrPort([]byte("one!serial=S1"), from)
 		}
 	})
-	p := []Prober{words{name: "one", port: c.LocalAddr().(*net.UDPAddr).Port}}
-	silent <- false
-	if id, ok := probe(t.Context(), rekey.Target{Host: "127.0.0.1"}, p); !ok || id.Serial != "S1" || id.MAC != "m1" || id.Model != "" {
-		t.Errorf("the host's answer: %t %+v", ok, id)
+	var troubles []string
+	p := words{name: "one", port: stranger.LocalAddr().(*net.UDPAddr).Port}
+	o := Options{Probers: []Prober{p}, Hosts: only("127.0.0.1"), Wait: 500 * time.Millisecond, Trouble: func(err error) { troubles = append(troubles, err.Error()) }}
+	rows := find(t, o)
+	if _, is := rows["S1"]; !is || len(rows) != 1 {
+		t.Errorf("%+v", rows)
 	}
-	silent <- true
-	if id, ok := probe(t.Context(), rekey.Target{Host: "127.0.0.1"}, p); ok {
-		t.Errorf("the host said nothing, and it is %+v", id)
+	if len(troubles) != 1 || !strings.Contains(troubles[0], "127.0.0.2") {
+		t.Errorf("%q", troubles)
+	}
+	if id := probe(t.Context(), rekey.Target{Host: "127.0.0.1"}, []Prober{p}); len(id) != 1 || id[0].Serial != "S1" {
+		t.Errorf("%+v", id)
 	}
 }
 
-// known is a driver that identifies one HTTP port.
-type known struct {
-	rekey.Driver
-	family string
-	port   int
-	err    error
-	asked  *[]string
-}
-
-func (k known) Identify(_ context.Context, t rekey.Target) (rekey.Identity, error) {
-	*k.asked = append(*k.asked, k.family)
-	if k.err != nil && t.HTTPPort() != k.port {
-		return rekey.Identity{}, k.err
-	}
-	return rekey.Identity{Family: k.family, Init: rekey.InitDone, Interfaces: []rekey.Interface{{Kind: rekey.InterfaceRPC2, Port: t.HTTPPort()}}}, nil
-}
-
-func TestIdentify(t *testing.T) {
+func TestProgressEndsWithAllQuestions(t *testing.T) {
 	t.Parallel()
-	a := box(t, map[string][]string{"one?": {"one!serial=S1;model=N841"}})
-	probers := []Prober{words{name: "one", port: int(a.Port())}}
-	for name, tc := range map[string]struct {
-		drivers []known
-		probers []Prober
-		kind    error
-		family  string
-		serial  string
-		asked   int
-	}{
-		"merged":           {drivers: []known{{family: "f"}}, probers: probers, family: "f", serial: "S1", asked: 1},
-		"second driver":    {drivers: []known{{family: "e", err: rekey.ErrNotRecorder}, {family: "f"}}, family: "f", asked: 2},
-		"nobody knows it":  {drivers: []known{{family: "e", err: rekey.ErrNotRecorder}}, kind: rekey.ErrNotRecorder, asked: 1},
-		"unreachable":      {drivers: []known{{family: "e", err: rekey.ErrUnreachable}, {family: "f"}}, kind: rekey.ErrUnreachable, asked: 1},
-		"discovery answer": {drivers: []known{{family: "e", err: rekey.ErrUnreachable}}, probers: probers, family: "test", serial: "S1", asked: 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var asked []string
-			var drivers []rekey.Driver
-			for _, d := range tc.drivers {
-				d.asked, d.port = &asked, -1
-				drivers = append(drivers, d)
-			}
-			id, err := Identify(t.Context(), rekey.Target{Host: "127.0.0.1"}, drivers, tc.probers)
-			if !errors.Is(err, tc.kind) || id.Family != tc.family || id.Serial != tc.serial || len(asked) != tc.asked {
-				t.Errorf("%+v, asked %v: %v", id, asked, err)
-			}
-		})
+	b := boxAt(t, "127.0.0.1:0", nil)
+	last := 0
+	o := Options{
+		Probers: []Prober{words{name: "one", port: int(b.at.Port())}}, Ports: []int{1, 2},
+		Hosts: Hosts{{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.50")}}, Wait: 300 * time.Millisecond,
+	}
+	o.Progress = func(asked int) {
+		if asked < last {
+			t.Errorf("%d after %d", asked, last)
+		}
+		last = asked
+	}
+	if rows := find(t, o); len(rows) != 0 || last != 150 || o.Questions() != 150 {
+		t.Errorf("%d of %d, found %+v", last, o.Questions(), rows)
 	}
 }

@@ -6,90 +6,124 @@ import (
 	"rekey"
 )
 
-// boxes are the recorders seen so far.
-type boxes struct{ found []*Found }
-
-// add puts an answer to the recorder it belongs to. It reports whether it tells
-// anything new.
-func (b *boxes) add(a answer) (Found, bool) {
-	for _, f := range b.found {
-		if !same(f, a) {
-			continue
-		}
-		merged := Merge(f.Identity, a.identity)
-		news := len(merged.Learnt) > len(f.Identity.Learnt)
-		f.Identity, f.More = merged, true
-		return *f, news
-	}
-	f := &Found{Identity: a.identity, Address: a.from}
-	b.found = append(b.found, f)
-	return *f, true
+// text is a field of an identity by the name that rekey.Fact.What gives it.
+type text struct {
+	what  string
+	value *string
 }
 
-// same: one of the names that never change agrees, or, where an answer has
-// none, the address.
-func same(f *Found, a answer) bool {
-	x, y := f.Identity, a.identity
-	switch {
-	case x.DeviceID != "" && y.DeviceID != "":
-		return x.DeviceID == y.DeviceID
-	case x.Serial != "" && y.Serial != "":
-		return x.Serial == y.Serial
-	case x.MAC != "" && y.MAC != "":
-		return x.MAC == y.MAC
+func texts(id *rekey.Identity) []text {
+	return []text{
+		{"family", &id.Family},
+		{"vendor", &id.Vendor},
+		{"model", &id.Model},
+		{"class", &id.Class},
+		{"name", &id.Name},
+		{"serial", &id.Serial},
+		{"device id", &id.DeviceID},
+		{"mac", &id.MAC},
+		{"realm", &id.Realm},
+		{"firmware", &id.Firmware},
+		{"uuid", &id.UUID},
+		{"security generation", &id.Generation},
 	}
-	return f.Address == a.from
 }
 
-// Merge fills what is unknown in a with what b tells. Facts and interfaces of b
-// are taken over only where a has none of the kind.
+// Names that Merge acts upon.
+const (
+	anyFamily    = "onvif"
+	factoryState = "factory-state"
+	resetOff     = "reset-off"
+)
+
+// Merge fills what is unknown in a with what b tells. Where both know, a counts.
+// Of b's interfaces those are taken over of whose kind a has none. Learnt names
+// every source of what stands: b's, too, where it says the same as a.
+//
+// ONVIF is spoken by boxes of every family, so any other family counts more. What
+// says that it resets no password resets none, whatever another answer names.
 func Merge(a, b rekey.Identity) rekey.Identity {
-	learnt := slices.Clone(a.Learnt)
-	take := func(into *string, from string, what string) {
-		if *into != "" || from == "" {
-			return
-		}
-		*into = from
-		for _, l := range b.Learnt {
-			if l.What == what {
-				learnt = append(learnt, l)
-			}
-		}
+	if a.Family == anyFamily && b.Family != "" && b.Family != anyFamily {
+		a.Family = ""
+		a.Learnt = slices.DeleteFunc(slices.Clone(a.Learnt), func(f rekey.Fact) bool { return f.What == "family" })
 	}
-	take(&a.Family, b.Family, "family")
-	take(&a.Vendor, b.Vendor, "vendor")
-	take(&a.Model, b.Model, "model")
-	take(&a.Class, b.Class, "class")
-	take(&a.Name, b.Name, "name")
-	take(&a.Serial, b.Serial, "serial")
-	take(&a.Realm, b.Realm, "realm")
-	take(&a.DeviceID, b.DeviceID, "device id")
-	take(&a.MAC, b.MAC, "mac")
-	take(&a.Firmware, b.Firmware, "firmware")
-	a.Learnt = learnt
-	if a.Channels == 0 && b.Channels != 0 {
-		a.Channels = b.Channels
-		a.Learnt = append(a.Learnt, factsOf(b, "channels")...)
+	out := a
+	stands := map[string]bool{} // by the name of a field: b tells what out has
+	fromB := texts(&b)
+	for n, field := range texts(&out) {
+		take(stands, field.what, field.value, *fromB[n].value)
 	}
-	if (a.Init == "" || a.Init == rekey.InitUnknown) && b.Init != "" && b.Init != rekey.InitUnknown {
-		a.Init = b.Init
-		a.Learnt = append(a.Learnt, factsOf(b, "init")...)
+	take(stands, "channels", &out.Channels, b.Channels)
+	take(stands, "built", &out.Built, b.Built)
+	out.Init, b.Init = orEmpty(out.Init), orEmpty(b.Init)
+	take(stands, "init", &out.Init, b.Init)
+	if out.Init == "" {
+		out.Init = rekey.InitUnknown
 	}
-	a.Interfaces = slices.Clone(a.Interfaces)
-	for _, i := range b.Interfaces {
-		if _, have := a.Interface(i.Kind); !have {
-			a.Interfaces = append(a.Interfaces, i)
-		}
+	stands["lock"] = out.Lock == nil && b.Lock != nil
+	if out.Lock == nil {
+		out.Lock = b.Lock
 	}
-	return a
+	stands["resets"] = len(b.Resets) > 0
+	out.Resets = union(a.Resets, b.Resets, func(x, y string) bool { return x == y })
+	out.Oddities = union(a.Oddities, b.Oddities, func(x, y rekey.Oddity) bool { return x.ID == y.ID })
+	out.Oddities = slices.DeleteFunc(out.Oddities, func(o rekey.Oddity) bool {
+		return (o.ID == notARecorder && out.Family != "") || (o.ID == factoryState && out.Init != rekey.InitFactory)
+	})
+	if slices.ContainsFunc(out.Oddities, func(o rekey.Oddity) bool { return o.ID == resetOff }) {
+		out.Resets, stands["resets"] = nil, false
+	}
+	out.Interfaces = union(a.Interfaces, b.Interfaces, func(x, y rekey.Interface) bool { return x.Kind == y.Kind })
+	b.Learnt = slices.DeleteFunc(slices.Clone(b.Learnt), func(f rekey.Fact) bool {
+		stand, field := stands[f.What]
+		return field && !stand
+	})
+	out.Learnt = union(a.Learnt, b.Learnt, func(x, y rekey.Fact) bool { return x == y })
+	return out
 }
 
-func factsOf(id rekey.Identity, what string) []rekey.Fact {
-	var facts []rekey.Fact
-	for _, l := range id.Learnt {
-		if l.What == what {
-			facts = append(facts, l)
+func take[T comparable](stands map[string]bool, what string, into *T, from T) {
+	var unknown T
+	if *into == unknown {
+		*into = from
+	}
+	stands[what] = from != unknown && *into == from
+}
+
+func orEmpty(s rekey.InitState) rekey.InitState {
+	if s == rekey.InitUnknown {
+		return ""
+	}
+	return s
+}
+
+// union is all of a, and of b what a has none like.
+func union[T any](a, b []T, like func(x, y T) bool) []T {
+	out := slices.Clone(a)
+	for _, y := range b {
+		if !slices.ContainsFunc(a, func(x T) bool { return like(x, y) }) {
+			out = append(out, y)
 		}
 	}
-	return facts
+	return out
+}
+
+// credited names the source of every field that has none yet.
+func credited(id rekey.Identity, source string) rekey.Identity {
+	learnt := slices.Clone(id.Learnt)
+	note := func(what string, known bool) {
+		if known && !slices.ContainsFunc(learnt, func(f rekey.Fact) bool { return f.What == what }) {
+			learnt = append(learnt, rekey.Fact{What: what, From: source})
+		}
+	}
+	for _, field := range texts(&id) {
+		note(field.what, *field.value != "")
+	}
+	note("channels", id.Channels != 0)
+	note("built", !id.Built.IsZero())
+	note("init", orEmpty(id.Init) != "")
+	note("resets", len(id.Resets) > 0)
+	note("lock", id.Lock != nil)
+	id.Learnt = learnt
+	return id
 }

@@ -6,162 +6,257 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync"
-	"time"
+	"syscall"
 
 	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 
 	"rekey"
 )
 
-// socket is a UDP socket and the groups it asks; the one for single hosts has none.
+// everybody is the IPv4 broadcast address, which a prober names to have the
+// network's own asked.
+var everybody = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// socket is a UDP socket: the one for single hosts, one that asks the groups from
+// one address of an interface, or one that hears what is said to a group.
 type socket struct {
 	conn   *net.UDPConn
-	groups []netip.AddrPort
-	frames [][]byte // one for each of groups
+	where  string // for people, e.g. "eth0 from 192.0.2.7"
+	groups []group
+	direct bool // what comes in answers a question to that host alone
+	takes  func(netip.Addr) bool
 }
 
-// answer is one reply that a prober could read.
-type answer struct {
-	identity rekey.Identity
-	from     netip.Addr
+// group is whom one prober asks.
+type group struct {
+	prober Prober
+	to     netip.AddrPort
 }
 
-// open makes one socket for the single hosts and one for each IPv4 address of
-// each network interface, so that no question leaves by another.
-func open(o Options) (sockets []*socket, err error) {
+// open makes a socket for the single hosts, and for each address of each network
+// interface one that sends by that interface alone.
+func (s *search) open(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
-			for _, s := range sockets {
-				_ = s.conn.Close()
-			}
+			s.close()
 		}
 	}()
-	if o.Hosts != nil {
-		conn, err := net.ListenUDP("udp", nil)
-		if err != nil {
-			return sockets, fmt.Errorf("%w: open a UDP socket: %w", rekey.ErrUnreachable, err)
-		}
-		sockets = append(sockets, &socket{conn: conn})
+	if err := s.openDirect(ctx); err != nil {
+		return err
 	}
-	for _, i := range o.Interfaces {
-		addrs, err := i.Addrs()
-		if err != nil {
-			return sockets, fmt.Errorf("%w: addresses of network interface %s: %w", rekey.ErrInput, i.Name, err)
-		}
-		for _, a := range addrs {
-			prefix, err := netip.ParsePrefix(a.String())
-			if err != nil || !prefix.Addr().Is4() {
-				continue
-			}
-			s, err := openOn(i, prefix, o.Probers)
-			if err != nil {
-				return sockets, err
-			}
-			sockets = append(sockets, s)
-		}
-	}
-	return sockets, nil
-}
-
-func openOn(i net.Interface, prefix netip.Prefix, probers []Prober) (*socket, error) {
-	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(prefix.Addr(), 0)))
-	if err != nil {
-		return nil, fmt.Errorf("%w: open a UDP socket on %s: %w", rekey.ErrUnreachable, i.Name, err)
-	}
-	p := ipv4.NewPacketConn(conn)
-	if err = p.SetMulticastInterface(&i); err == nil {
-		err = p.SetMulticastTTL(1)
-	}
-	if err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("%w: multicast on %s: %w", rekey.ErrUnreachable, i.Name, err)
-	}
-	s := &socket{conn: conn}
-	for _, prober := range probers {
-		for _, group := range prober.Multicast() {
-			if group == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
-				group = broadcast(prefix)
-			}
-			s.groups = append(s.groups, netip.AddrPortFrom(group, uint16(prober.Port()))) // #nosec G115 -- ports fit
-			s.frames = append(s.frames, prober.Frame())
-		}
-	}
-	return s, nil
-}
-
-// broadcast is the last address of the network.
-func broadcast(p netip.Prefix) netip.Addr {
-	a := p.Addr().As4()
-	for bit := p.Bits(); bit < 32; bit++ {
-		a[bit/8] |= 1 << (7 - bit%8)
-	}
-	return netip.AddrFrom4(a)
-}
-
-// ask sends all questions at the given rate. A host that cannot be sent to is
-// passed over: in a range most cannot.
-func ask(ctx context.Context, sockets []*socket, o Options) error {
-	tick := time.NewTicker(time.Second / time.Duration(o.Rate))
-	defer tick.Stop()
-	send := func(s *socket, frame []byte, to netip.AddrPort) error {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-		_, _ = s.conn.WriteToUDPAddrPort(frame, to)
-		return nil
-	}
-	for _, s := range sockets {
-		for i, group := range s.groups {
-			if err := send(s, s.frames[i], group); err != nil {
-				return err
-			}
-		}
-	}
-	if o.Hosts == nil {
-		return nil
-	}
-	for host := range o.Hosts {
-		for _, p := range o.Probers {
-			to := host
-			if to.Port() == 0 {
-				to = netip.AddrPortFrom(host.Addr(), uint16(p.Port())) // #nosec G115 -- ports fit
-			}
-			if err := send(sockets[0], p.Frame(), to); err != nil {
-				return err
-			}
+	for _, i := range s.Interfaces {
+		if err := s.openOn(ctx, i); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// listen reads all sockets until stop is called, which closes them.
-func listen(sockets []*socket, probers []Prober, to chan<- answer) (stop func()) {
-	done := make(chan struct{})
-	var all sync.WaitGroup
-	for _, s := range sockets {
-		all.Go(func() { s.listen(probers, to, done) })
-	}
-	return func() {
-		close(done)
-		for _, s := range sockets {
-			_ = s.conn.Close()
+// A question to a silent host of this machine's own network fills its socket's
+// send buffer until the host's hardware address is given up, after 3 s. In that
+// time thousands are asked, and a buffer holds a few hundred.
+const (
+	mostDirect      = 16
+	questionsSocket = 150
+)
+
+// openDirect makes the sockets for single hosts, as many as keep the rate.
+func (s *search) openDirect(ctx context.Context) error {
+	questions := s.Hosts.Len() * len(s.Probers)
+	for range min(mostDirect, (questions+questionsSocket-1)/questionsSocket) {
+		conn, err := listenUDP(ctx, "udp", ":0", nil)
+		if err != nil {
+			return fmt.Errorf("%w: open a UDP socket: %w", rekey.ErrUnreachable, err)
 		}
-		all.Wait()
+		k := &socket{conn: conn, where: "the ranges", direct: true, takes: s.Hosts.Contains}
+		s.sockets, s.direct = append(s.sockets, k), append(s.direct, k)
+	}
+	return nil
+}
+
+func (s *search) close() {
+	for _, k := range s.sockets {
+		_ = k.conn.Close()
 	}
 }
 
-func (s *socket) listen(probers []Prober, to chan<- answer, done <-chan struct{}) {
-	buf := make([]byte, 64<<10)
-	for {
-		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
-		select {
-		case <-done:
-			return
-		default:
+// openOn fails when no address of the interface can be asked from. Less than all
+// is trouble that is told.
+func (s *search) openOn(ctx context.Context, i net.Interface) error {
+	nets, err := networks(i)
+	if err != nil {
+		return err
+	}
+	takes := func(a netip.Addr) bool { return onLink(i, nets, a) }
+	opened := 0
+	for _, p := range nets {
+		groups := groupsOn(i, p, s.Probers)
+		if len(groups) == 0 {
+			continue
 		}
+		conn, failed := openAt(ctx, i, p.Addr())
+		if failed != nil {
+			err = errors.Join(err, failed)
+			continue
+		}
+		opened++
+		s.sockets = append(s.sockets, &socket{conn: conn, where: i.Name + " from " + p.Addr().String(), groups: groups, takes: takes})
+	}
+	if opened == 0 && err != nil {
+		return fmt.Errorf("%w: network interface %s: %w", rekey.ErrUnreachable, i.Name, err)
+	}
+	for _, p := range s.Probers {
+		err = errors.Join(err, s.joinAll(ctx, i, nets, p, takes))
+	}
+	if err != nil {
+		s.all.Go(func() { s.tell(ctx, heard{trouble: err}) })
+	}
+	return nil
+}
+
+// groupsOn are the groups that can be asked from one address: of IPv4 or of
+// IPv6, and broadcast where the network has it.
+func groupsOn(i net.Interface, p netip.Prefix, probers []Prober) []group {
+	var groups []group
+	for _, prober := range probers {
+		for _, g := range prober.Multicast() {
+			switch {
+			case g.Is4() != p.Addr().Is4():
+				continue
+			case g == everybody && p.Bits() > 30:
+				continue
+			case g == everybody:
+				g = last(p)
+			case g.Is6():
+				g = g.WithZone(i.Name)
+			}
+			groups = append(groups, group{prober, netip.AddrPortFrom(g, uint16(prober.Port()))}) // #nosec G115 -- ports fit
+		}
+	}
+	return groups
+}
+
+// openAt is a socket at one address, whose questions go one hop far and by this
+// interface alone.
+func openAt(ctx context.Context, i net.Interface, a netip.Addr) (*net.UDPConn, error) {
+	network := "udp4"
+	if a.Is6() {
+		network = "udp6"
+		if a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() {
+			a = a.WithZone(i.Name)
+		}
+	}
+	conn, err := listenUDP(ctx, network, netip.AddrPortFrom(a, 0).String(), func(fd uintptr) error { return stayOn(fd, a.Is6(), i) })
+	if err != nil {
+		return nil, fmt.Errorf("open a UDP socket at %s: %w", a, err)
+	}
+	if a.Is4() {
+		p := ipv4.NewPacketConn(conn)
+		err = errors.Join(p.SetMulticastInterface(&i), p.SetMulticastTTL(1), p.SetTTL(1))
+	} else {
+		p := ipv6.NewPacketConn(conn)
+		err = errors.Join(p.SetMulticastInterface(&i), p.SetMulticastHopLimit(1), p.SetHopLimit(1))
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("multicast from %s: %w", a, err)
+	}
+	return conn, nil
+}
+
+// joinAll opens, for a prober whose answers go to its groups, a socket for those
+// of IPv4 and one for those of IPv6, as far as the interface has them.
+func (s *search) joinAll(ctx context.Context, i net.Interface, nets []netip.Prefix, p Prober, takes func(netip.Addr) bool) error {
+	if g, ok := p.(interface{ AnswersToGroup() bool }); !ok || !g.AnswersToGroup() {
+		return nil
+	}
+	var failed error
+	for _, six := range []bool{false, true} {
+		var groups []netip.Addr
+		for _, g := range p.Multicast() {
+			if g.IsMulticast() && g.Is6() == six {
+				groups = append(groups, g)
+			}
+		}
+		if len(groups) == 0 || !hasAddress(nets, six) {
+			continue
+		}
+		conn, err := join(ctx, i, groups, p.Port())
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%w: %s is not heard on %s: UDP port %d cannot be shared: %w; close the program that has it", rekey.ErrUnreachable, p.Name(), i.Name, p.Port(), err))
+			continue
+		}
+		s.sockets = append(s.sockets, &socket{conn: conn, where: i.Name + " at the group", takes: takes})
+	}
+	return failed
+}
+
+func hasAddress(nets []netip.Prefix, six bool) bool {
+	for _, p := range nets {
+		if p.Addr().Is6() == six {
+			return true
+		}
+	}
+	return false
+}
+
+// join listens at the groups' port beside whoever else does.
+func join(ctx context.Context, i net.Interface, groups []netip.Addr, port int) (*net.UDPConn, error) {
+	six := groups[0].Is6()
+	network := "udp4"
+	if six {
+		network = "udp6"
+	}
+	conn, err := listenUDP(ctx, network, fmt.Sprintf(":%d", port), func(fd uintptr) error {
+		return errors.Join(sharePort(fd), stayOn(fd, six, i))
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		at := &net.UDPAddr{IP: g.AsSlice()}
+		if six {
+			err = errors.Join(err, ipv6.NewPacketConn(conn).JoinGroup(&i, at))
+		} else {
+			err = errors.Join(err, ipv4.NewPacketConn(conn).JoinGroup(&i, at))
+		}
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// listenUDP opens a socket and prepares it before it gets its address.
+func listenUDP(ctx context.Context, network, address string, prepare func(fd uintptr) error) (*net.UDPConn, error) {
+	c := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		if prepare == nil {
+			return nil
+		}
+		var failed error
+		err := raw.Control(func(fd uintptr) { failed = prepare(fd) })
+		return errors.Join(err, failed)
+	}}
+	conn, err := c.ListenPacket(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil // what ListenPacket makes of a udp network
+}
+
+// listen reads all sockets until they are closed.
+func (s *search) listen(ctx context.Context) {
+	for _, k := range s.sockets {
+		s.all.Go(func() { s.hear(ctx, k) })
+	}
+}
+
+func (s *search) hear(ctx context.Context, k *socket) {
+	buf := make([]byte, 64<<10)
+	for ctx.Err() == nil {
+		n, from, err := k.conn.ReadFromUDPAddrPort(buf)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -169,17 +264,39 @@ func (s *socket) listen(probers []Prober, to chan<- answer, done <-chan struct{}
 			continue // an ICMP error of some host; the socket goes on
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		for _, p := range probers {
-			id, err := p.Parse(buf[:n], from)
-			if err != nil {
-				continue
-			}
-			select {
-			case to <- answer{identity: id, from: from.Addr()}:
-			case <-done:
-				return
-			}
-			break
+		if h, is := s.read(k, buf[:n], from); is {
+			s.tell(ctx, h)
 		}
 	}
+}
+
+// read finds the prober whose answer it is. What comes from elsewhere than was
+// asked is told as trouble: it may be a recorder with an address of another network.
+func (s *search) read(k *socket, packet []byte, from netip.AddrPort) (heard, bool) {
+	for rank, p := range s.Probers {
+		id, err := p.Parse(packet, from)
+		if err != nil {
+			continue
+		}
+		if !k.takes(from.Addr()) {
+			return heard{trouble: fmt.Errorf("%w: %s answered by %s, which is outside of what was asked (%s); it is not listed", rekey.ErrUnreachable, from.Addr(), p.Name(), k.where)}, true
+		}
+		a := answer{identity: credited(id, p.Name()), from: from.Addr(), rank: rank + 1}
+		if k.direct {
+			a.asked = s.asking(p)
+		}
+		return heard{answer: a}, true
+	}
+	return heard{}, false
+}
+
+// asking is how many probers ask in the protocol of this one: some boxes hear
+// only one form of a question.
+func (s *search) asking(p Prober) (n int) {
+	for _, other := range s.Probers {
+		if other.Name() == p.Name() {
+			n++
+		}
+	}
+	return n
 }

@@ -7,7 +7,6 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,12 +106,13 @@ func TestDiscoveryOfTheReferenceRecorder(t *testing.T) {
 	b, r := running(t)
 	at := netip.MustParseAddrPort(strings.TrimPrefix(r.Ready().Discovery, "udp://"))
 	var found []discover.Found
-	err := discover.Find(t.Context(), discover.Options{Probers: []discover.Prober{dahua.Prober{}}, Hosts: slices.Values([]netip.AddrPort{at}), Wait: time.Second},
+	probers := []discover.Prober{dahua.Prober{UDPPort: int(at.Port())}}
+	err := discover.Find(t.Context(), discover.Options{Probers: probers, Hosts: discover.Hosts{{First: at.Addr(), Last: at.Addr()}}, Wait: time.Second},
 		func(f discover.Found) { found = append(found, f) })
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%+v: %v", found, err)
 	}
-	id, err := discover.Identify(t.Context(), b.HTTP, []rekey.Driver{dahua.New(quiet())}, []discover.Prober{dahua.Prober{UDPPort: int(at.Port())}})
+	id, err := discover.Identify(t.Context(), b.HTTP, []discover.Identifier{dahua.New(quiet())}, nil, probers)
 	if err != nil {
 		t.Fatal(err)
 	}
