@@ -120,3 +120,54 @@ type FirmwareReader interface {
 type ClockReader interface {
 	Clock(ctx context.Context) (time.Time, error)
 }
+
+// Channel is a camera behind the recorder.
+type Channel struct {
+	Number  int    `json:"number"` // from 1, as on the recorder's screen
+	Name    string `json:"name,omitempty"`
+	Address string `json:"address,omitempty"`
+	Account string `json:"account,omitempty"` // that the recorder logs in with at the camera
+	Online  bool   `json:"online"`
+	Why     string `json:"why,omitempty"` // as the recorder says it, where it is not online
+}
+
+// ChannelLister tells the state of every camera.
+type ChannelLister interface {
+	Channels(ctx context.Context) ([]Channel, error)
+}
+
+// LoginRecord is a line of the recorder's own log: somebody logged in, or tried.
+type LoginRecord struct {
+	Time    time.Time `json:"time"` // the recorder's wall clock, as in Recording
+	Account string    `json:"account"`
+	Address string    `json:"address"`
+	Client  string    `json:"client,omitempty"`
+	OK      bool      `json:"ok"`
+}
+
+// LoginLogReader calls each for the logins and refused tries in the recorder's
+// log since that time of its wall clock, in no promised order.
+type LoginLogReader interface {
+	Logins(ctx context.Context, since time.Time, each func(LoginRecord) error) error
+}
+
+// OwnAccountsSetter sets the password of an account in a list that one interface
+// has for itself, such as the ONVIF users of newer Dahua firmware. ErrNotFound:
+// there is no such account in that list. ErrUnsupported: the interface has no
+// list of its own. Other errors are as in PasswordSetter.
+type OwnAccountsSetter interface {
+	SetOwnPassword(ctx context.Context, kind InterfaceKind, account string, new Secret) error
+}
+
+// Recovery is what a recorder tells anybody of its own password reset.
+type Recovery struct {
+	Enabled bool   `json:"enabled"`
+	Email   string `json:"email,omitempty"` // masked by the recorder; empty: none is left
+	Phone   string `json:"phone,omitempty"` // masked by the recorder
+}
+
+// RecoveryReader tells, without a login, whether a driver's recorders offer the
+// reset of a password and which contact is set. Nothing is sent to the contact.
+type RecoveryReader interface {
+	Recovery(ctx context.Context, id Identity, account string) (Recovery, error)
+}
