@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,17 +99,28 @@ func (s *service) readClock(ctx context.Context, id *rekey.Identity) (bool, erro
 	}
 	now := began.Add(time.Since(began) / 2)
 	if clock, ok := clockOf(told); ok {
-		id.Learnt = append(id.Learnt, rekey.Fact{What: clockWords(clock.Sub(now)), From: "ONVIF " + operation})
+		off := clock.Sub(now)
+		id.Learnt = append(id.Learnt, rekey.Fact{What: clockWords(off), From: "ONVIF " + operation})
+		if off.Abs() > clockMatters {
+			note(id, "clock-wrong", "Its "+clockWords(off)+": a temporary password goes by the recorder's day, and what it records is dated wrong; tell support the date that its screen shows, and set it right once you are in.")
+		}
 	}
 	return true, nil
 }
 
+// clockMatters is how far a clock may be off before people should know.
+const clockMatters = 10 * time.Minute
+
 // clockOf is the device's UTC time; it may tell none.
 func clockOf(told *element) (time.Time, bool) {
-	utc := told.find("SystemDateAndTime", "UTCDateTime")
+	return timeOf(told.find("SystemDateAndTime", "UTCDateTime"))
+}
+
+// timeOf reads ONVIF's DateTime, which is made of six numbers.
+func timeOf(e *element) (time.Time, bool) {
 	var parts []int
 	for _, path := range [][2]string{{"Date", "Year"}, {"Date", "Month"}, {"Date", "Day"}, {"Time", "Hour"}, {"Time", "Minute"}, {"Time", "Second"}} {
-		n, err := strconv.Atoi(utc.line(path[0], path[1]))
+		n, err := strconv.Atoi(e.line(path[0], path[1]))
 		if err != nil || n < 0 || n > 9999 {
 			return time.Time{}, false
 		}
@@ -242,26 +252,9 @@ func goOn(id *rekey.Identity, err error) error {
 	return err
 }
 
-// What devices say of their lock when they refuse.
-var (
-	triesLeft = regexp.MustCompile(`(?i)\b([0-9]{1,3}) (?:more )?attempt`)
-	isLocked  = regexp.MustCompile(`(?i)\blocked\b`)
-	lockedFor = regexp.MustCompile(`(?i)([0-9]{1,4}) ?minutes?`)
-)
-
 // readRefusal takes what a refusal tells of the lock.
 func readRefusal(id *rekey.Identity, f *fault) {
-	lock := rekey.LockState{TriesLeft: -1, From: "ONVIF " + f.operation}
-	if m := triesLeft.FindStringSubmatch(f.said); m != nil {
-		lock.TriesLeft, _ = strconv.Atoi(m[1])
-	}
-	if isLocked.MatchString(f.said) {
-		lock.Locked = true
-		if m := lockedFor.FindStringSubmatch(f.said); m != nil {
-			minutes, _ := strconv.Atoi(m[1])
-			lock.For = time.Duration(minutes) * time.Minute
-		}
-	}
+	lock := f.lock()
 	if lock.Locked || lock.TriesLeft >= 0 {
 		id.Lock = &lock
 	}

@@ -116,7 +116,7 @@ func TestIdentify(t *testing.T) {
 		"open to all": {
 			answers: map[string]string{"GetSystemDateAndTime": clockAt(now.Add(-time.Hour)), "GetServices": servicesAt("http://127.0.0.1"), "GetDeviceInformation": information, "GetScopes": scopes},
 			want:    rekey.Identity{Vendor: "Lorex", Model: "N881A6", Serial: "ND000TEST", Name: "Shop floor", Firmware: "4.001.0000005.0", Built: time.Date(2020, 11, 17, 0, 0, 0, 0, time.UTC), Init: rekey.InitDone},
-			fact:    "clock 1h0m", asked: all,
+			fact:    "clock 1h0m", oddities: "clock-wrong", asked: all,
 		},
 		"closed": {
 			answers: map[string]string{"GetSystemDateAndTime": clockAt(now), "GetServices": servicesAt("http://127.0.0.1")},
@@ -259,7 +259,8 @@ func TestFaultInWords(t *testing.T) {
 	}{
 		"denied":      {notAuthorized, rekey.ErrDenied, "Sender, NotAuthorized"},
 		"unsupported": {"500 " + faultOf("ActionNotSupported", "not here"), rekey.ErrUnsupported, `"not here"`},
-		"other":       {"500 " + faultOf("InvalidArgVal", "x"), rekey.ErrUnreachable, "InvalidArgVal"},
+		"argument":    {"500 " + faultOf("InvalidArgVal", "x"), rekey.ErrInput, "InvalidArgVal"},
+		"other":       {"500 " + faultOf("Action", "x"), rekey.ErrUnreachable, "Action"},
 		"status only": {"403 ", rekey.ErrDenied, "403"},
 		"control":     {"400 " + faultOf("NotAuthorized", "a\x1b[2J&#10;b"), rekey.ErrDenied, "GetUsers"},
 	} {

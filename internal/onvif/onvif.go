@@ -1,16 +1,26 @@
 // Package onvif is the driver for what every ONVIF device speaks, whoever made
-// it: WS-Discovery over UDP, and the device service over SOAP. For now it finds
-// and identifies recorders, without a login: no UsernameToken and no digest is
-// ever sent from here.
+// it: WS-Discovery over UDP, and over SOAP the device service with its list of
+// users, and the search for recordings (Profile G).
+//
+// A login is a UsernameToken with a password digest, signed with HTTP digest
+// too where the device asks for that. It is in every request and there is no
+// session at the device. Resets to factory state and restarts are not offered.
 //
 // Sources: ONVIF Core Specification and devicemgmt.wsdl (26.06), Profile Q,
-// WS-Discovery of April 2005, and published answers of real devices. Devices
-// choose their own prefixes, so elements are known by their local names.
+// WS-Discovery of April 2005, Web Services Security UsernameToken Profile 1.0,
+// and published answers of real devices. Devices choose their own prefixes, so
+// elements are known by their local names.
 package onvif
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
+	"strings"
+	"time"
+	"unicode"
 
+	"rekey"
 	"rekey/internal/transport"
 )
 
@@ -23,12 +33,89 @@ const servicePath = "/onvif/device_service"
 
 // Driver speaks to ONVIF devices. It holds no state of any recorder.
 type Driver struct {
-	log    *slog.Logger
-	limits transport.Limits
+	log           *slog.Logger
+	limits        transport.Limits
+	clearPassword bool
+	pause         time.Duration // between two answers of a search without news
 }
 
+// Option changes how a Driver behaves.
+type Option func(*Driver)
+
+// AcceptClearPassword lets passwords be set over plain HTTP where the recorder
+// offers no HTTPS: the risk rekey.RiskClearPassword, accepted by name.
+func AcceptClearPassword() Option { return func(d *Driver) { d.clearPassword = true } }
+
 // New returns the driver. The log gets one line for each request at debug level.
-func New(log *slog.Logger) *Driver { return &Driver{log: log} }
+func New(log *slog.Logger, options ...Option) *Driver {
+	d := &Driver{log: log, pause: idlePause}
+	for _, o := range options {
+		o(d)
+	}
+	return d
+}
+
+var _ rekey.Driver = (*Driver)(nil)
 
 // Family is "onvif".
 func (d *Driver) Family() string { return family }
+
+// Open logs in once, at the encrypted door where there is one. Up to four
+// requests without a login go before: the device's clock, and what it asks of
+// somebody who has none.
+func (d *Driver) Open(ctx context.Context, id rekey.Identity, l rekey.Login, tries rekey.Tries) (rekey.Session, error) {
+	at, found := door(id)
+	if !found {
+		return nil, fmt.Errorf("%w: no ONVIF was found on this recorder", rekey.ErrUnsupported)
+	}
+	e, err := d.enter(ctx, at, l, tries)
+	if err != nil {
+		return nil, err
+	}
+	return &session{driver: d, id: id, main: e}, nil
+}
+
+// Check tries a login at the ONVIF door by a fresh connection. ONVIF has no
+// sessions, so nothing is left behind.
+func (d *Driver) Check(ctx context.Context, at rekey.Interface, l rekey.Login, tries rekey.Tries) error {
+	if at.Kind != rekey.InterfaceONVIF {
+		return fmt.Errorf("%w: a password cannot be tried on %q by this driver", rekey.ErrUnsupported, at.Kind)
+	}
+	e, err := d.enter(ctx, at, l, tries)
+	if err != nil {
+		return err
+	}
+	e.close()
+	return nil
+}
+
+// usable refuses what can be no login, before anything is sent.
+func usable(l rekey.Login) error {
+	switch {
+	case l.Account == "":
+		return fmt.Errorf("%w: the account name is empty", rekey.ErrInput)
+	case strings.ContainsFunc(l.Account, unicode.IsControl):
+		return fmt.Errorf("%w: the account name holds control characters, which XML cannot carry", rekey.ErrInput)
+	case l.Password.IsZero():
+		return fmt.Errorf("%w: the password of account %q is empty", rekey.ErrInput, l.Account)
+	}
+	return nil
+}
+
+// door is the encrypted ONVIF door, else the plain one.
+func door(id rekey.Identity) (rekey.Interface, bool) {
+	for _, i := range id.Interfaces {
+		if i.Kind == rekey.InterfaceONVIF && i.TLS {
+			return i, true
+		}
+	}
+	return id.Interface(rekey.InterfaceONVIF)
+}
+
+// settle tells the budget how a try ended and returns the refusal.
+func settle(tries rekey.Tries, refusal *rekey.LoginError) error {
+	if err := tries.Settle(refusal.Account, refusal); err != nil {
+		return fmt.Errorf("%w; %w", refusal, err)
+	}
+	return refusal
+}

@@ -1,14 +1,13 @@
 package onvif
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
-	"rekey"
 	"rekey/internal/transport"
 )
 
@@ -19,98 +18,102 @@ const mostAnswer = 1 << 20
 // errNotSOAP: something answered, but not in SOAP.
 var errNotSOAP = errors.New("the answer is no SOAP")
 
+// wsdl is one of ONVIF's services: its namespace, and the prefix that it has in
+// what is sent.
+type wsdl struct{ prefix, space string }
+
+var (
+	deviceWSDL = wsdl{"tds", "http://www.onvif.org/ver10/device/wsdl"}
+	searchWSDL = wsdl{"tse", "http://www.onvif.org/ver10/search/wsdl"}
+)
+
+// question is one operation of a service.
+type question struct {
+	of        wsdl
+	operation string
+	arguments string // XML with the prefix of the service, and tt for ONVIF's schema
+	at        string // path of the service; empty: the device service
+	query     string
+	long      bool // the answer is a list
+}
+
+// ofDevice asks the device service.
+func ofDevice(operation, arguments string) question {
+	return question{of: deviceWSDL, operation: operation, arguments: arguments}
+}
+
+// envelope is the request; header is what stands in its Header, or nothing.
+func (q question) envelope(header string) []byte {
+	if header != "" {
+		header = `<s:Header>` + header + `</s:Header>`
+	}
+	name := q.of.prefix + ":" + q.operation
+	return []byte(`<?xml version="1.0" encoding="UTF-8"?>` +
+		`<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:` + q.of.prefix + `="` + q.of.space + `" xmlns:tt="http://www.onvif.org/ver10/schema">` +
+		header + `<s:Body><` + name + `>` + q.arguments + `</` + name + `></s:Body></s:Envelope>`)
+}
+
+// inText writes what stands between tags. Quotes stay as they are: some firmware
+// does not know their numeric form.
+func inText(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+}
+
+// tag is one XML element with text in it.
+func tag(name, text string) string { return "<" + name + ">" + inText(text) + "</" + name + ">" }
+
 // service is the device service of one recorder.
 type service struct{ http *transport.Client }
 
-// ask sends one request without any login and returns <operation>Response. A
-// refusal is a *fault. Arguments are XML with the prefix tds.
+// ask sends one request to the device service without any login and returns
+// <operation>Response. A refusal is a *fault.
 func (s *service) ask(ctx context.Context, operation, arguments string) (*element, error) {
-	res, err := s.http.Do(ctx, transport.Request{
-		Method: http.MethodPost, Path: servicePath, Limit: mostAnswer,
-		Type: "application/soap+xml; charset=utf-8",
-		Body: []byte(`<?xml version="1.0" encoding="UTF-8"?>` +
-			`<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:tds="http://www.onvif.org/ver10/device/wsdl"><s:Body>` +
-			`<tds:` + operation + `>` + arguments + `</tds:` + operation + `></s:Body></s:Envelope>`),
-	})
+	q := ofDevice(operation, arguments)
+	res, err := s.post(ctx, q, "", nil)
 	if err != nil {
 		return nil, err
 	}
-	return answer(operation, res)
+	return q.answer(res)
+}
+
+// post sends one request. One that carries a login goes over a connection of its
+// own, so that nothing repeats it.
+func (s *service) post(ctx context.Context, q question, header string, sign *transport.Digest) (transport.Response, error) {
+	limit := int64(mostAnswer)
+	if q.long {
+		limit = mostList
+	}
+	return s.http.Do(ctx, transport.Request{
+		Method: http.MethodPost, Path: cmp.Or(q.at, servicePath), Query: q.query, Limit: limit,
+		Type: "application/soap+xml; charset=utf-8", Body: q.envelope(header), Digest: sign, Once: header != "" || sign != nil,
+	})
+}
+
+// answer reads a response of the device service.
+func answer(operation string, res transport.Response) (*element, error) {
+	return ofDevice(operation, "").answer(res)
 }
 
 // answer reads a response. The HTTP status of a fault is not to be relied on:
 // 200, 400, 401 and 500 are all sent.
-func answer(operation string, res transport.Response) (*element, error) {
-	root, err := parse(res.Body)
+func (q question) answer(res transport.Response) (*element, error) {
+	most := mostElements
+	if q.long {
+		most = mostListed
+	}
+	root, err := parseUpTo(res.Body, most)
 	if err != nil || root.find("Envelope", "Body") == nil {
 		if res.Status == http.StatusUnauthorized || res.Status == http.StatusForbidden {
-			return nil, &fault{operation: operation, status: res.Status}
+			return nil, &fault{operation: q.operation, status: res.Status}
 		}
 		return nil, fmt.Errorf("%w (HTTP status %d)", errNotSOAP, res.Status)
 	}
 	body := root.find("Envelope", "Body")
 	if f := body.find("Fault"); f != nil {
-		return nil, readFault(operation, res.Status, f)
+		return nil, readFault(q.operation, res.Status, f)
 	}
-	if told := body.find(operation + "Response"); told != nil {
+	if told := body.find(q.operation + "Response"); told != nil {
 		return told, nil
 	}
-	return nil, &fault{operation: operation, status: res.Status, soap: true}
-}
-
-// fault is a refusal in the recorder's own words.
-type fault struct {
-	operation string
-	status    int
-	soap      bool     // false: only an HTTP status came
-	codes     []string // local names from the outside in, e.g. Sender, NotAuthorized
-	said      string
-}
-
-// readFault reads a fault of SOAP 1.2, or of 1.1.
-func readFault(operation string, status int, e *element) *fault {
-	f := &fault{operation: operation, status: status, soap: true}
-	for code := e.find("Code"); code != nil && len(f.codes) < 4; code = code.find("Subcode") {
-		f.codes = append(f.codes, localName(code.line("Value")))
-	}
-	if f.said = e.line("Reason", "Text"); f.said == "" {
-		f.said = e.line("faultstring")
-	}
-	if len(f.codes) == 0 {
-		f.codes = []string{localName(e.line("faultcode"))}
-	}
-	return f
-}
-
-func localName(qualified string) string {
-	return qualified[strings.LastIndexByte(qualified, ':')+1:]
-}
-
-// Error tells what was asked and what the recorder said.
-func (f *fault) Error() string {
-	why := fmt.Sprintf("HTTP status %d", f.status)
-	if codes := strings.Trim(strings.Join(f.codes, ", "), ", "); codes != "" {
-		why = codes
-	}
-	if f.said != "" {
-		why += fmt.Sprintf(", it said %q", f.said)
-	}
-	return fmt.Sprintf("%v: ONVIF %s was refused (%s)", f.Unwrap(), f.operation, why)
-}
-
-// Unwrap is the kind of refusal.
-func (f *fault) Unwrap() error {
-	switch {
-	case f.denied():
-		return rekey.ErrDenied
-	case slices.Contains(f.codes, "ActionNotSupported"), slices.Contains(f.codes, "UnknownAction"):
-		return rekey.ErrUnsupported
-	}
-	return rekey.ErrUnreachable
-}
-
-// denied: it wants a login first.
-func (f *fault) denied() bool {
-	return f.status == http.StatusUnauthorized || f.status == http.StatusForbidden ||
-		slices.Contains(f.codes, "NotAuthorized") || slices.Contains(f.codes, "FailedAuthentication")
+	return nil, &fault{operation: q.operation, status: res.Status, soap: true}
 }

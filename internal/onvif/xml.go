@@ -24,12 +24,15 @@ type element struct {
 	text   []byte
 	kids   []*element
 	parent *element
-	spaces []xml.Attr // namespaces declared here
+	marks  []xml.Attr // attributes, and the namespaces declared here
 }
 
 // parse reads a document leniently: as namespaces differ, so do encodings, and
 // NULs may stand behind it.
-func parse(data []byte) (*element, error) {
+func parse(data []byte) (*element, error) { return parseUpTo(data, mostElements) }
+
+// parseUpTo is parse for documents of another size.
+func parseUpTo(data []byte, most int) (*element, error) {
 	data = data[:bytes.LastIndexByte(data, '>')+1]
 	d := xml.NewDecoder(bytes.NewReader(bytes.ToValidUTF8(data, []byte(" ")))) // #nosec G709 -- token by token, with bounds
 	d.Strict = false
@@ -46,10 +49,10 @@ func parse(data []byte) (*element, error) {
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			if count, depth = count+1, depth+1; count > mostElements || depth > mostDepth {
+			if count, depth = count+1, depth+1; count > most || depth > mostDepth {
 				return nil, errors.New("the XML is larger than any device's answer")
 			}
-			e := &element{name: t.Name.Local, parent: at, spaces: declared(t.Attr)}
+			e := &element{name: t.Name.Local, parent: at, marks: t.Attr}
 			at.kids = append(at.kids, e)
 			at = e
 		case xml.EndElement:
@@ -60,21 +63,11 @@ func parse(data []byte) (*element, error) {
 	}
 }
 
-// declared keeps those attributes that declare a prefix.
-func declared(attributes []xml.Attr) (spaces []xml.Attr) {
-	for _, a := range attributes {
-		if a.Name.Space == "xmlns" {
-			spaces = append(spaces, a)
-		}
-	}
-	return spaces
-}
-
 // space is the namespace that a prefix stands for here.
 func (e *element) space(prefix string) string {
 	for ; e != nil; e = e.parent {
-		for _, a := range e.spaces {
-			if a.Name.Local == prefix {
+		for _, a := range e.marks {
+			if a.Name.Space == "xmlns" && a.Name.Local == prefix {
 				return a.Value
 			}
 		}
@@ -140,4 +133,26 @@ func (e *element) line(path ...string) string {
 		return ""
 	}
 	return transport.Printable(string(e.text))
+}
+
+// exact is the text of what is at the path, as it came but for blanks around it:
+// for what is sent back to the device, and not for a screen.
+func (e *element) exact(path ...string) string {
+	if e = e.find(path...); e == nil {
+		return ""
+	}
+	return strings.TrimSpace(string(e.text))
+}
+
+// mark is an attribute, or the child of that name where a device writes it so.
+func (e *element) mark(name string) string {
+	if e == nil {
+		return ""
+	}
+	for _, a := range e.marks {
+		if a.Name.Local == name && a.Name.Space != "xmlns" {
+			return transport.Printable(a.Value)
+		}
+	}
+	return e.line(name)
 }

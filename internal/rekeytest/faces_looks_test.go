@@ -78,17 +78,17 @@ var boxes = []boxed{
 	}},
 	{faces.LorexN841(), true, false, looks{
 		family: "dahua", vendor: "Lorex", model: "N841A82", class: "NVR", firmware: newNVR, serial: "XX00TESTN841A82", device: "TESTN841DEVICEID",
-		init: rekey.InitDone, generation: baseline2, resets: byMail, odd: []string{"foreign-xaddr", "self-signed"},
+		init: rekey.InitDone, generation: baseline2, resets: byMail, odd: []string{"clock-wrong", "foreign-xaddr", "self-signed"},
 		doors: []string{"cgi https", "onvif https", "rpc2 https", "rtsp rtsp", "sdk sdk"}, entry: "N841",
 	}},
 	{faces.LorexN841(), false, false, looks{
 		family: "dahua", vendor: "Lorex", model: "N841A82", class: "NVR", firmware: newNVR, serial: "XX00TESTN841A82", device: "TESTN841DEVICEID",
-		init: rekey.InitDone, generation: baseline2, resets: byMail, odd: []string{"foreign-xaddr", "no-encryption"},
+		init: rekey.InitDone, generation: baseline2, resets: byMail, odd: []string{"clock-wrong", "foreign-xaddr", "no-encryption"},
 		doors: []string{"cgi http", "onvif http", "rpc2 http", "rtsp rtsp", "sdk sdk"}, entry: "N841",
 	}},
 	{faces.Uninitialised(), false, false, looks{
 		family: "dahua", vendor: "Lorex", model: "N842A82", class: "NVR", firmware: newNVR, serial: "XX00TESTN842A82",
-		init: rekey.InitFactory, generation: baseline2, resets: anyReset, odd: []string{"factory-state", "no-encryption"},
+		init: rekey.InitFactory, generation: baseline2, resets: anyReset, odd: []string{"clock-wrong", "factory-state", "no-encryption"},
 		doors: []string{"cgi http", "onvif http", "rpc2 http", "rtsp rtsp", "sdk sdk"}, entry: "N842",
 	}},
 	{faces.Locked(), false, false, looks{
@@ -129,13 +129,13 @@ var boxes = []boxed{
 	}},
 	{faces.PlainONVIF(), false, true, looks{
 		family: "onvif", vendor: "Bosch", model: "DIVAR network 5000", firmware: "8.71.0066", serial: "404754734001050199",
-		init: rekey.InitUnknown, doors: []string{"onvif http"}, entry: "unknown", generic: true,
+		init: rekey.InitUnknown, odd: []string{"clock-wrong"}, doors: []string{"onvif http"}, entry: "unknown", generic: true,
 	}},
 	{faces.Closemouthed(), false, false, looks{
-		family: "onvif", model: "VX-3216", init: rekey.InitUnknown, doors: []string{"onvif http"}, entry: "unknown", generic: true,
+		family: "onvif", model: "VX-3216", init: rekey.InitUnknown, odd: []string{"clock-wrong"}, doors: []string{"onvif http"}, entry: "unknown", generic: true,
 	}},
 	{faces.LorexLNKTelling(), false, false, looks{
-		family: "onvif", vendor: "Lorex", model: "LNK7108A", init: rekey.InitUnknown, odd: []string{"brand-differs"}, doors: []string{"onvif http"}, entry: "LNK",
+		family: "onvif", vendor: "Lorex", model: "LNK7108A", init: rekey.InitUnknown, odd: []string{"brand-differs", "clock-wrong"}, doors: []string{"onvif http"}, entry: "LNK",
 	}},
 	{faces.LorexLNK(), false, false, looks{err: rekey.ErrNotRecorder, says: []string{`"Lorex NVR"`}}},
 	{faces.Router(), false, false, looks{err: rekey.ErrNotRecorder, says: []string{`"ACME Router & Gateway"`, `"httpd/2.0"`}}},

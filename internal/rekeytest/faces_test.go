@@ -126,7 +126,7 @@ func TestIdentifyAtTheUsualPorts(t *testing.T) {
 	t.Parallel()
 	want := looks{
 		family: "dahua", vendor: "Lorex", model: "N841A82", class: "NVR", firmware: newNVR, serial: "XX00TESTN841A82", device: "TESTN841DEVICEID",
-		init: rekey.InitDone, generation: baseline2, resets: byMail, odd: []string{"foreign-xaddr", "self-signed"},
+		init: rekey.InitDone, generation: baseline2, resets: byMail, odd: []string{"clock-wrong", "foreign-xaddr", "self-signed"},
 		doors: []string{"cgi http", "cgi https", "onvif http", "rpc2 http", "rpc2 https", "rtsp rtsp", "sdk sdk"}, entry: "N841",
 	}
 	b := plug(t, faces.LorexN841(), faces.Ports{HTTP: 80, HTTPS: 443, SDK: 35000})
