@@ -49,6 +49,7 @@ func learn(id *rekey.Identity, from string) {
 		{"family", id.Family != ""}, {"vendor", id.Vendor != ""}, {"model", id.Model != ""}, {"class", id.Class != ""},
 		{"name", id.Name != ""}, {"serial", id.Serial != ""}, {"mac", id.MAC != ""}, {"firmware", id.Firmware != ""},
 		{"built", !id.Built.IsZero()}, {"channels", id.Channels != 0}, {"init", id.Init != rekey.InitUnknown}, {"resets", len(id.Resets) > 0},
+		{"lock", id.Lock != nil},
 	} {
 		if f.known && !knows(id, f.what) {
 			id.Learnt = append(id.Learnt, rekey.Fact{What: f.what, From: from})
