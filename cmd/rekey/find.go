@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,7 +83,6 @@ func (v *findVerb) options(ctx context.Context, names []string) (discover.Option
 		Probers: v.probers(), Hosts: places.Hosts, Interfaces: places.Interfaces, Wait: v.wait, Rate: v.rate,
 		Ports:    slices.DeleteFunc(slices.Clone(v.ports), func(p int) bool { return p == 0 }),
 		Identify: v.identifyOpen,
-		Trouble:  func(err error) { fmt.Fprintln(v.talk, oneLine(err)) },
 	}, nil
 }
 
@@ -98,9 +98,11 @@ type found struct {
 
 // findEnd is the last line of find's result.
 type findEnd struct {
-	Recorders int `json:"recorders"`
-	Others    int `json:"others"` // answered, and are no recorders
-	Asked     int `json:"asked"`  // questions to single hosts
+	Recorders int  `json:"recorders"`
+	Others    int  `json:"others"`            // answered, and are no recorders
+	Asked     int  `json:"asked"`             // questions to single hosts
+	Of        int  `json:"of"`                // that there were to ask
+	Stopped   bool `json:"stopped,omitempty"` // before all were asked and answered
 }
 
 // find streams JSON lines; a person gets the table at the end, each box once.
@@ -111,6 +113,10 @@ func (v *findVerb) find(ctx context.Context, names []string) error {
 	}
 	p := v.progress(o.Questions())
 	o.Progress = p.asked
+	o.Trouble = func(err error) {
+		p.end()
+		fmt.Fprintln(v.talk, oneLine(err))
+	}
 	rows := map[int]discover.Found{}
 	err = discover.Find(ctx, o, func(f discover.Found) {
 		for _, gone := range f.Absorbs {
@@ -126,11 +132,12 @@ func (v *findVerb) find(ctx context.Context, names []string) error {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
-	return errors.Join(err, v.findResult(rows, o.Questions()))
+	end := findEnd{Asked: p.at, Of: o.Questions(), Stopped: err != nil}
+	return errors.Join(err, v.findResult(rows, end))
 }
 
 // findResult is the table, and who else answered.
-func (v *findVerb) findResult(rows map[int]discover.Found, asked int) error {
+func (v *findVerb) findResult(rows map[int]discover.Found, end findEnd) error {
 	var recorders, others []discover.Found
 	for _, f := range rows {
 		if f.Recorder() {
@@ -142,9 +149,10 @@ func (v *findVerb) findResult(rows map[int]discover.Found, asked int) error {
 	byAddress := func(a, b discover.Found) int { return a.Addresses[0].Compare(b.Addresses[0]) }
 	slices.SortFunc(recorders, byAddress)
 	slices.SortFunc(others, byAddress)
-	err := v.emit("find", findEnd{len(recorders), len(others), asked}, func(w io.Writer) {
+	end.Recorders, end.Others = len(recorders), len(others)
+	err := v.emit("find", end, func(w io.Writer) {
 		if len(recorders) > 0 {
-			printFound(w, recorders)
+			printFound(newPage(w), recorders)
 		}
 	})
 	if err != nil {
@@ -152,6 +160,10 @@ func (v *findVerb) findResult(rows map[int]discover.Found, asked int) error {
 	}
 	if len(others) > 0 {
 		fmt.Fprintf(v.talk, "%s\n", othersWords(others))
+	}
+	if end.Stopped {
+		fmt.Fprintf(v.talk, "stopped after %d of %d questions; what is listed answered until then\n", end.Asked, end.Of)
+		return err
 	}
 	if len(recorders) == 0 {
 		return fmt.Errorf("%w: no recorder answered; name its address, and see that it is switched on and in the same network", rekey.ErrUnreachable)
@@ -173,40 +185,71 @@ func othersWords(others []discover.Found) string {
 	return fmt.Sprintf("no recorders, but they answered: %d (%s%s); 'rekey look HOST' says what one is", len(others), strings.Join(words, ", "), more)
 }
 
-// printFound is one line a box, and below it what is odd about it.
-func printFound(w io.Writer, rows []discover.Found) {
-	table := [][]string{{"ADDRESS", "MAKER", "MODEL", "CLASS", "FIRMWARE", "DEVICE ID / SERIAL", "STATE", "RESETS BY", "LEARNT BY"}}
+// printFound is one line a box, and below it what else it told and what is odd.
+func printFound(p page, rows []discover.Found) {
+	table := [][]string{{"ADDRESS", "MAKER", "MODEL", "CLASS", "DEVICE ID / SERIAL", "STATE"}}
 	for _, f := range rows {
 		id := f.Identity
-		name := id.DeviceID
-		if name == "" {
-			name = id.Serial
-		}
-		table = append(table, []string{f.Addresses[0].String(), id.Vendor, id.Model, id.Class, id.Firmware, name, string(id.Init), short(id.Resets), learntBy(id)})
+		table = append(table, []string{f.Addresses[0].String(), id.Vendor, id.Model, id.Class, cmp.Or(id.DeviceID, id.Serial), string(id.Init)})
 	}
-	widths := make([]int, len(table[0]))
-	for _, row := range table {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len([]rune(cell)))
-		}
-	}
+	widths := columns(table)
 	for n, row := range table {
 		var line strings.Builder
 		for i, cell := range row {
 			if widths[i] > 0 {
-				fmt.Fprintf(&line, "%-*s  ", widths[i], cell)
+				fmt.Fprintf(&line, "%-*s  ", widths[i], cut(cell))
 			}
 		}
-		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+		p.line("%s", strings.TrimRight(line.String(), " "))
 		if n > 0 {
-			for _, odd := range rows[n-1].Identity.Oddities {
-				fmt.Fprintf(w, "    %s\n", odd.Words)
-			}
-			for _, also := range rows[n-1].Addresses[1:] {
-				fmt.Fprintf(w, "    also at %s\n", also)
-			}
+			printBelow(p, rows[n-1])
 		}
 	}
+}
+
+func printBelow(p page, f discover.Found) {
+	id := f.Identity
+	below := func(label, text string) {
+		if text != "" {
+			p.wrap(fmt.Sprintf("    %-10s ", label), strings.Repeat(" ", 15), text)
+		}
+	}
+	below("firmware", firmwareWords(id))
+	below("resets by", short(id.Resets))
+	below("learnt by", learntBy(id))
+	for _, also := range f.Addresses[1:] {
+		below("also at", also.String())
+	}
+	for _, odd := range id.Oddities {
+		below("mind", odd.Words)
+	}
+}
+
+const widestCell = 24 // of the table; 'rekey look' and --json have it whole
+
+func cut(cell string) string {
+	if r := []rune(cell); len(r) > widestCell {
+		return string(r[:widestCell-1]) + "…"
+	}
+	return cell
+}
+
+func columns(table [][]string) []int {
+	widths := make([]int, len(table[0]))
+	for n, row := range table {
+		for i, cell := range row {
+			if n == 0 && !told(table, i) {
+				continue // nobody told it
+			}
+			widths[i] = max(widths[i], len([]rune(cut(cell))))
+		}
+	}
+	return widths
+}
+
+// told reports whether any row has the column.
+func told(table [][]string, column int) bool {
+	return slices.ContainsFunc(table[1:], func(row []string) bool { return row[column] != "" })
 }
 
 // learntBy names the answers that told of the box, each once.

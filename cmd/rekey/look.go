@@ -75,6 +75,9 @@ func printLooked(p page, v looked) {
 	for _, i := range v.Recorder.Interfaces {
 		p.block("Interface", doorWords(i))
 	}
+	for _, f := range besides(v.Recorder) {
+		p.block("Also", f.What+" ("+f.From+")")
+	}
 	for _, odd := range v.Recorder.Oddities {
 		p.block("Mind", odd.Words)
 	}
@@ -141,7 +144,14 @@ func learntFrom(id rekey.Identity, facts ...string) string {
 	if len(from) == 0 {
 		return ""
 	}
-	return " (" + strings.Join(from, ", ") + ")"
+	return " (" + strings.Join(from, "; ") + ")"
+}
+
+// besides are the facts that belong to no row of their own, such as the
+// recorder's clock, which temporary passwords go by.
+func besides(id rekey.Identity) []rekey.Fact {
+	rows := []string{"family", "vendor", "model", "class", "name", "serial", "device id", "mac", "realm", "firmware", "built", "channels", "uuid", "init", "resets", "lock", "security generation"}
+	return slices.DeleteFunc(slices.Clone(id.Learnt), func(f rekey.Fact) bool { return slices.Contains(rows, f.What) })
 }
 
 func doorWords(i rekey.Interface) string {
