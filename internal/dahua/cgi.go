@@ -26,7 +26,7 @@ type cgi struct {
 
 func (d *Driver) newCGI(at rekey.Interface, l rekey.Login, tries rekey.Tries) *cgi {
 	c := &cgi{http: transport.New(at, d.log, d.limits), login: l, tries: tries}
-	c.digest = &transport.Digest{Login: l, Spend: c.spend}
+	c.digest = &transport.Digest{Login: l, Spend: c.spend, Basic: d.basic()}
 	return c
 }
 
@@ -62,6 +62,9 @@ func (c *cgi) prove(ctx context.Context) error {
 // unsigned is an answer before any password was sent. A lock is told to the
 // budget, so that nobody tries against it.
 func (c *cgi) unsigned(res transport.Response, said string) error {
+	if full(res.Status, res.Body) {
+		return c.full(said)
+	}
 	switch res.Status {
 	case http.StatusUnauthorized:
 		return &refusedError{kind: rekey.ErrConflict, host: c.host(), what: "every request", said: "it asks for no login, as recorders do before their first set-up"}
@@ -100,15 +103,13 @@ func (c *cgi) verdict(status int, signed bool, body []byte, said string) error {
 	if !signed {
 		return nil
 	}
-	var refusal *rekey.LoginError
-	switch {
-	case status == http.StatusUnauthorized:
-		refusal = &rekey.LoginError{Kind: rekey.ErrDenied, Interface: rekey.InterfaceCGI, Account: c.login.Account, TriesLeft: -1, Said: said}
-	case status == http.StatusForbidden && !strings.Contains(string(body), "Authority"):
-		refusal = lockState(c.login.Account, body, said)
-	}
 	booked := c.booked
 	c.booked = false
+	if full(status, body) { // nobody knows whether the password was looked at: the try stays spent
+		c.refused = c.full(said)
+		return c.refused
+	}
+	refusal := signedRefusal(c.login.Account, status, body, said)
 	if refusal != nil {
 		c.refused = refusal
 		if !booked {
@@ -126,6 +127,11 @@ func (c *cgi) verdict(status int, signed bool, body []byte, said string) error {
 		return settle(c.tries, c.login.Account, refusal)
 	}
 	return c.refused
+}
+
+// full is a refusal because of too many logins.
+func (c *cgi) full(said string) error {
+	return &refusedError{kind: rekey.ErrConflict, host: c.host(), what: "the login", said: strings.TrimSpace(said + " (too many are logged in; log out other users and try again)")}
 }
 
 func (c *cgi) stopped() error {

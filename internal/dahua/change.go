@@ -1,7 +1,10 @@
 package dahua
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"net/http"
 
 	"rekey"
 	"rekey/internal/transport"
@@ -15,6 +18,7 @@ type change struct {
 	tries    rekey.Tries
 	unproved bool // this session was opened with another password: sending the old one is a login try
 	booked   bool
+	door     rekey.InterfaceKind // whose list of accounts it is, where not that of the recorder
 }
 
 // spend books the old password, just before it is sent.
@@ -38,12 +42,49 @@ func (c *change) refused(e *rekey.LoginError) error {
 	return settle(c.tries, c.account, e)
 }
 
+// compared reports whether a refusal with that code is about the old password. In
+// the list of one interface there may be no such account, or none was told.
+func (c *change) compared(code int64) bool {
+	return c.door == "" || (code != codeUser && !c.old.IsZero())
+}
+
 // done tells the budget that the old password was right.
 func (c *change) done() error {
 	if !c.booked {
 		return nil
 	}
 	return settle(c.tries, c.account, nil)
+}
+
+// deliver sends a change that carries passwords, once. Its errors hold nothing of
+// the answer but numbers; one that is not sure leaves the change in doubt.
+func (s *session) deliver(ctx context.Context, method string, params any, c *change) error {
+	if err := c.spend(); err != nil {
+		return unsent(err)
+	}
+	host := s.at.Address()
+	answer, res, err := s.rpc.ask(ctx, question{path: pathRPC, method: method, params: params, once: true})
+	var odd *oddAnswer
+	switch {
+	case err != nil && res.Status == 0:
+		return lost(host, method, err)
+	case errors.As(err, &odd):
+		return odd
+	case res.Status != http.StatusOK:
+		return &oddAnswer{host: host, what: method, why: fmt.Sprintf("HTTP status %d", res.Status)}
+	case answer.ok():
+		return nil
+	case !refusesChange(answer.Code):
+		return &oddAnswer{host: host, what: method, why: fmt.Sprintf("error code %d", answer.Code)}
+	}
+	if e := answer.loginRefusal(c.account); e != nil && c.compared(answer.Code) {
+		e.Said = fmt.Sprintf("code %d", answer.Code)
+		if c.door != "" {
+			e.Interface = c.door
+		}
+		return c.refused(e)
+	}
+	return &refusedError{kind: kindOf(answer.Code), host: host, what: method, code: answer.Code}
 }
 
 // unsentError is why a change was not even asked for. It wraps its cause, and

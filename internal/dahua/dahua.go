@@ -12,6 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"rekey"
 	"rekey/internal/rtsp"
@@ -30,6 +33,7 @@ type Driver struct {
 	limits        transport.Limits
 	ports         ports
 	clearPassword bool
+	ownPassword   bool // logins that send the password itself were asked for by name
 }
 
 // Option changes how a Driver behaves.
@@ -38,6 +42,11 @@ type Option func(*Driver)
 // AcceptClearPassword lets passwords be set over plain HTTP where the recorder
 // offers nothing better: the risk rekey.RiskClearPassword, accepted by name.
 func AcceptClearPassword() Option { return func(d *Driver) { d.clearPassword = true } }
+
+// AcceptBasic lets the driver log in where old firmware takes nothing but the
+// password itself: HTTP Basic at CGI and RTSP, "Basic" and "WatchNet" at RPC2. It
+// does so over TLS alone, elsewhere only with AcceptClearPassword beside it.
+func AcceptBasic() Option { return func(d *Driver) { d.ownPassword = true } }
 
 // New returns the driver. The log gets one line for each request at debug level.
 func New(log *slog.Logger, options ...Option) *Driver {
@@ -77,13 +86,24 @@ func (d *Driver) Open(ctx context.Context, id rekey.Identity, l rekey.Login, tri
 	return d.openCGI(ctx, id, cgiDoor, l, tries)
 }
 
+// basic is where the password itself may be sent.
+func (d *Driver) basic() transport.Basic {
+	switch {
+	case !d.ownPassword:
+		return transport.BasicNever
+	case d.clearPassword:
+		return transport.BasicInClear
+	}
+	return transport.BasicOverTLS
+}
+
 func (d *Driver) openRPC(ctx context.Context, id rekey.Identity, at rekey.Interface, l rekey.Login, tries rekey.Tries) (rekey.Session, error) {
 	r, err := d.loginRPC(ctx, at, l, tries)
 	if err != nil {
 		return nil, err
 	}
 	s := d.newSession(id, at, l, tries)
-	s.rpc = r
+	s.rpc, s.taken = r, true
 	s.keepAlive()
 	return s, nil
 }
@@ -118,7 +138,7 @@ func (d *Driver) Check(ctx context.Context, at rekey.Interface, l rekey.Login, t
 		defer c.http.Close()
 		return c.prove(ctx)
 	case rekey.InterfaceRTSP:
-		return rtsp.Check(ctx, at, streamPath, l, tries)
+		return rtsp.Checker{Basic: d.basic()}.Check(ctx, at, streamPath, l, tries)
 	}
 	return fmt.Errorf("%w: a password cannot be tried on %q by this driver", rekey.ErrUnsupported, at.Kind)
 }
@@ -130,6 +150,26 @@ func usable(l rekey.Login) error {
 	}
 	if l.Password.IsZero() {
 		return fmt.Errorf("%w: the password of account %q is empty", rekey.ErrInput, l.Account)
+	}
+	if err := carried("account name", l.Account); err != nil {
+		return err
+	}
+	return carried("password", l.Password.Reveal())
+}
+
+// longestText is in bytes. The longest password of the family has 32 characters.
+const longestText = 128
+
+// carried refuses a name or password that would not arrive as it is, before
+// anything is sent. Everything else is carried as UTF-8 by every door.
+func carried(what, text string) error {
+	switch {
+	case len(text) > longestText:
+		return fmt.Errorf("%w: the %s is longer than %d bytes, which no recorder of this family takes", rekey.ErrInput, what, longestText)
+	case !utf8.ValidString(text):
+		return fmt.Errorf("%w: the %s is no UTF-8 text, so it would arrive as another one", rekey.ErrInput, what)
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return fmt.Errorf("%w: the %s holds a control character, such as a tab or a line end, which recorders do not take", rekey.ErrInput, what)
 	}
 	return nil
 }

@@ -2,13 +2,11 @@ package dahua
 
 import (
 	"context"
-	"crypto/md5" // #nosec G501 -- the family's login hash is MD5
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"rekey"
@@ -44,8 +42,14 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 // password, hashed, and only it is booked as a try.
 func (d *Driver) loginRPC(ctx context.Context, at rekey.Interface, l rekey.Login, tries rekey.Tries) (_ *rpc, err error) {
 	r := &rpc{http: transport.New(at, d.log, d.limits)}
+	let := false // it has let us in, or may have
 	defer func() {
-		if err != nil {
+		switch {
+		case err != nil && let:
+			if failed := r.leave(ctx); failed != nil {
+				d.log.DebugContext(ctx, "no logout after a failed login", slog.String("host", at.Address()), slog.Any("error", failed))
+			}
+		case err != nil:
 			r.http.Close()
 		}
 	}()
@@ -57,11 +61,15 @@ func (d *Driver) loginRPC(ctx context.Context, at rekey.Interface, l rekey.Login
 	if err != nil {
 		return nil, err
 	}
+	p, err := d.proof(c, l, r.http.At())
+	if err != nil {
+		return nil, err
+	}
 	if err := tries.Spend(l.Account); err != nil {
 		return nil, err
 	}
-	refusal, err := r.answer(ctx, c, l)
-	if err != nil {
+	refusal, err := r.answer(ctx, p, l)
+	if let = refusal == nil && (err == nil || afterSend(err)); err != nil {
 		return nil, err
 	}
 	if err := settle(tries, l.Account, refusal); err != nil {
@@ -99,8 +107,6 @@ func (r *rpc) challenge(ctx context.Context, account string) (challenge, error) 
 		return c, err
 	case c.Realm == "" || c.Random == "" || answer.Session == nil:
 		return c, &oddAnswer{host: host, what: what, why: "the challenge lacks realm, random or session"}
-	case c.Encryption != "Default":
-		return c, fmt.Errorf("%w: %s wants the login form %q, which rekey does not send", rekey.ErrUnsupported, host, clean(c.Encryption))
 	}
 	r.session = answer.Session
 	return c, nil
@@ -121,21 +127,19 @@ func refusedEarly(host, what, account string, res transport.Response) error {
 
 // answer is the second step. A *LoginError is a refusal by the recorder; any
 // other error means that it is not known how the try ended.
-func (r *rpc) answer(ctx context.Context, c challenge, l rekey.Login) (*rekey.LoginError, error) {
+func (r *rpc) answer(ctx context.Context, p proof, l rekey.Login) (*rekey.LoginError, error) {
 	params := map[string]any{
-		"userName": l.Account, "password": loginHash(l, c.Realm, string(c.Random)), "clientType": "Web3.0",
-		"loginType": "Direct", "authorityType": c.Encryption, "passwordType": c.Encryption,
+		"userName": l.Account, "password": p.password, "clientType": "Web3.0",
+		"loginType": p.loginType, "authorityType": p.form, "passwordType": p.form,
 	}
 	const what = "the login"
 	answer, res, err := r.ask(ctx, question{path: pathLogin, method: "global.login", params: params, once: true})
 	var refused *refusedError
 	if errors.As(err, &refused) { // HTTP 401 or 403 in place of an RPC answer
-		e := &rekey.LoginError{Kind: rekey.ErrDenied, TriesLeft: -1, Said: heard(string(res.Body))}
-		if res.Status == http.StatusForbidden {
-			e = lockState(l.Account, res.Body, e.Said)
-		}
-		e.Interface, e.Account = rekey.InterfaceRPC2, l.Account
-		return e, nil
+		return r.refusedByHTTP(what, l.Account, res)
+	}
+	if errors.Is(err, errNoRPC) { // not before the password: the CGI must not be tried with it, too
+		return nil, &oddAnswer{host: r.http.At().Address(), what: what, why: fmt.Sprintf("HTTP status %d", res.Status)}
 	}
 	if err != nil {
 		return nil, err
@@ -153,6 +157,20 @@ func (r *rpc) answer(ctx context.Context, c challenge, l rekey.Login) (*rekey.Lo
 	r.cookies = cookiesOf(res.Header)
 	r.alive = r.interval(answer)
 	return nil, nil
+}
+
+// refusedByHTTP reads HTTP 401 or 403 in place of an RPC answer to the password.
+func (r *rpc) refusedByHTTP(what, account string, res transport.Response) (*rekey.LoginError, error) {
+	said := heard(string(res.Body))
+	if full(res.Status, res.Body) {
+		return nil, &refusedError{kind: rekey.ErrConflict, host: r.http.At().Address(), what: what, said: said, code: codeSessionLimit}
+	}
+	e := lockState(account, res.Body, said)
+	if res.Status == http.StatusUnauthorized {
+		e = signedRefusal(account, res.Status, res.Body, said)
+	}
+	e.Interface = rekey.InterfaceRPC2
+	return e, nil
 }
 
 // interval is how often the recorder wants to hear of the session.
@@ -176,18 +194,6 @@ func cookiesOf(h http.Header) []*http.Cookie {
 		}
 	}
 	return kept
-}
-
-// loginHash is the "Default" form: upper-case hex MD5 of
-// account:random:A, A being upper-case hex MD5 of account:realm:password.
-func loginHash(l rekey.Login, realm, random string) string {
-	a := upperMD5(l.Account + ":" + realm + ":" + l.Password.Reveal())
-	return upperMD5(l.Account + ":" + random + ":" + a)
-}
-
-func upperMD5(s string) string {
-	sum := md5.Sum([]byte(s)) // #nosec G401 -- see the import
-	return strings.ToUpper(hex.EncodeToString(sum[:]))
 }
 
 // leave logs out, even when ctx has ended, and drops the connection. A session

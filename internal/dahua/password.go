@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"rekey"
 )
@@ -42,7 +41,10 @@ func settable(old, new rekey.Secret) error {
 	case old.Equal(new):
 		return fmt.Errorf("%w: the new password is the old one", rekey.ErrInput)
 	}
-	return nil
+	if err := carried("old password", old.Reveal()); err != nil {
+		return err
+	}
+	return carried("new password", new.Reveal())
 }
 
 // claim is a change whose old password must be booked as a try, unless this
@@ -79,33 +81,10 @@ func (s *session) byEnvelope(ctx context.Context, c *change) error {
 		return unsent(err)
 	}
 	sealed, err := info.seal(map[string]string{"name": c.account, "pwd": c.new.Reveal(), "pwdOld": c.old.Reveal()}, rand.Reader)
-	if err == nil {
-		err = c.spend()
-	}
 	if err != nil {
 		return unsent(err)
 	}
-	const method = "Security.modifyPasswordPlain"
-	host := s.at.Address()
-	answer, res, err := s.rpc.ask(ctx, question{path: pathRPC, method: method, params: sealed, once: true})
-	var odd *oddAnswer
-	switch {
-	case err != nil && res.Status == 0:
-		return lost(host, method, err)
-	case errors.As(err, &odd):
-		return odd
-	case res.Status != http.StatusOK:
-		return &oddAnswer{host: host, what: method, why: fmt.Sprintf("HTTP status %d", res.Status)}
-	case answer.ok():
-		return nil
-	case !refusesChange(answer.Code):
-		return &oddAnswer{host: host, what: method, why: fmt.Sprintf("error code %d", answer.Code)}
-	}
-	if e := answer.loginRefusal(c.account); e != nil {
-		e.Said = fmt.Sprintf("code %d", answer.Code)
-		return c.refused(e)
-	}
-	return &refusedError{kind: kindOf(answer.Code), host: host, what: method, code: answer.Code}
+	return s.deliver(ctx, "Security.modifyPasswordPlain", sealed, c)
 }
 
 // ResetPassword sets another account's password as its manager, by CGI over
@@ -121,6 +100,9 @@ func (s *session) ResetPassword(ctx context.Context, account string, new rekey.S
 	case sameAccount(account, manager.Account):
 		return fmt.Errorf("%w: %q is the account that is logged in; its own password is changed with the old one", rekey.ErrInput, account)
 	}
+	if err := errors.Join(carried("account name", account), carried("new password", new.Reveal())); err != nil {
+		return err
+	}
 	c, err := s.safely(ctx)
 	if err != nil {
 		return unsent(err)
@@ -135,11 +117,11 @@ func (s *session) ResetPassword(ctx context.Context, account string, new rekey.S
 	return s.outcome(account, err)
 }
 
-// badRequest: the recorder did not understand the request. A word about the
-// password itself is another matter.
+// badRequest: the recorder says in so many words that it did not understand the
+// request. A bare "Error" may be about a password, and so may all else.
 func badRequest(err error) bool {
 	var refused *refusedError
-	return errors.As(err, &refused) && (refused.said == saidBadRequest || refused.said == "Error")
+	return errors.As(err, &refused) && refused.said == saidBadRequest
 }
 
 // safely is the CGI at a door where passwords may travel: HTTPS, or plain HTTP
@@ -208,7 +190,10 @@ func (s *session) unknown(account string, cause error) error {
 func (s *session) changedTo(new rekey.Secret) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.login.Password = new
+	if s.before.IsZero() {
+		s.before = s.login.Password
+	}
+	s.login.Password, s.taken = new, false
 	s.forget()
 }
 

@@ -202,6 +202,61 @@ func lockState(account string, body []byte, said string) *rekey.LoginError {
 	return e
 }
 
+// signedRefusal reads the HTTP answer to a request that carried a password; nil:
+// it says nothing against the password.
+func signedRefusal(account string, status int, body []byte, said string) *rekey.LoginError {
+	switch {
+	case status == http.StatusUnauthorized:
+		e := lockState(account, body, said)
+		if e.LockedFor == 0 && toldCode(body) != codeLocked {
+			e.Kind = rekey.ErrDenied
+		}
+		return e
+	case status == http.StatusForbidden && !strings.Contains(string(body), "Authority"):
+		return lockState(account, body, said)
+	}
+	return nil
+}
+
+// toldCode is the code of the family in the body of an HTTP refusal; 0: none.
+func toldCode(body []byte) int64 {
+	var told struct {
+		Code  json.Number `json:"ErrorCode"`
+		Error struct {
+			Code json.Number `json:"code"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &told) != nil {
+		return 0
+	}
+	if code, err := told.Code.Int64(); err == nil {
+		return code
+	}
+	code, err := told.Error.Code.Int64()
+	if err != nil {
+		return 0
+	}
+	return code
+}
+
+// crowded are words of a refusal because of too many logins.
+var crowded = regexp.MustCompile(`(?i)(too many|maximum|max\.?) (connections?|sessions?|users?|logins?)|(connection|session|user|login)s? (limit|exceed|full)|resource is limited`)
+
+// full reports whether a refusal is about the number of logins, not the password.
+func full(status int, body []byte) bool {
+	const most = 4 << 10
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable:
+	default:
+		return false
+	}
+	switch toldCode(body) {
+	case codeBusy, codeSessionLimit, codeInUse:
+		return true
+	}
+	return crowded.Match(body[:min(len(body), most)])
+}
+
 // lacks reports whether RPC2, or the method of it, is not in this firmware.
 func lacks(err error) bool {
 	var refused *refusedError

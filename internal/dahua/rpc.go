@@ -33,6 +33,7 @@ type rpc struct {
 	cookies []*http.Cookie
 	alive   time.Duration // the longest silence the recorder bears
 	next    atomic.Int64
+	unruly  atomic.Bool // its answers do not bear the number of the question
 }
 
 // question is one RPC call.
@@ -52,7 +53,8 @@ type reply struct {
 	Code    int64
 	Message string
 
-	Notified bool // a notification came before it
+	ID       int64 // of the question; 0: not told
+	Notified bool  // a notification came before it
 }
 
 // call runs a method within the session and wants it done.
@@ -73,9 +75,10 @@ func (r *rpc) do(ctx context.Context, q question) (reply, error) {
 // what only reads is then asked again.
 func (r *rpc) ask(ctx context.Context, q question) (reply, transport.Response, error) {
 	const most = 3
-	notified := false
+	notified, late := false, false
 	for try := 1; ; try++ {
-		res, err := r.post(ctx, q)
+		number := r.next.Add(1)
+		res, err := r.post(ctx, q, number)
 		if err != nil {
 			return reply{}, res, err
 		}
@@ -88,12 +91,28 @@ func (r *rpc) ask(ctx context.Context, q question) (reply, transport.Response, e
 		if err != nil {
 			return reply{}, res, r.unreadable(q.method, res, err)
 		}
+		if r.late(q, answer.ID, number) {
+			if !late {
+				late = true
+				r.http.Close() // what else comes on that connection is late, too
+				continue
+			}
+			r.unruly.Store(true)
+		}
 		return answer, res, nil
 	}
 }
 
-func (r *rpc) post(ctx context.Context, q question) (transport.Response, error) {
-	body, err := encode(map[string]any{"method": q.method, "params": q.params, "id": r.next.Add(1)}, r.session, q.object)
+// late reports whether an answer is that to an earlier question, as comes when
+// an answer arrived twice. A recorder that never repeats the number of the
+// question is found out by asking again on a fresh connection. A change has a
+// connection of its own, where nothing can be late.
+func (r *rpc) late(q question, id, number int64) bool {
+	return q.path == pathRPC && !q.once && id > 0 && id < number && !r.unruly.Load()
+}
+
+func (r *rpc) post(ctx context.Context, q question, number int64) (transport.Response, error) {
+	body, err := encode(map[string]any{"method": q.method, "params": q.params, "id": number}, r.session, q.object)
 	if err != nil {
 		return transport.Response{}, err
 	}
@@ -167,6 +186,7 @@ func parseReply(body []byte) (reply, error) {
 
 func readReply(raw map[string]json.RawMessage) (reply, error) {
 	answer := reply{Result: raw["result"], Params: raw["params"], Session: raw["session"]}
+	_ = json.Unmarshal(raw["id"], &answer.ID) // what is no number is not told
 	if e, is := raw["error"]; is && string(e) != "null" {
 		var told struct {
 			Code    json.Number `json:"code"`

@@ -27,6 +27,9 @@ type session struct {
 	safe   *cgi           // the same over HTTPS, where the session came in by HTTP
 	prints map[int]string // certificates seen, by port; held for the session
 	over   error          // set when it is not known which password is in force
+	taken  bool           // RPC2 has accepted the password of login
+	before rekey.Secret   // the password that SetPassword of this session replaced
+	shut   error          // a CGI login was refused: no door of the CGI is tried again
 
 	stop   context.CancelFunc
 	beat   sync.WaitGroup
@@ -79,7 +82,7 @@ func (s *session) keepAlive() {
 				return
 			case <-tick.C:
 			}
-			_, err := s.rpc.call(ctx, "global.keepAlive", map[string]any{"timeout": 300, "active": true})
+			err := s.rpc.beat(ctx)
 			if errors.Is(err, rekey.ErrConflict) {
 				return // the session has ended; the next call says so
 			}
@@ -88,6 +91,12 @@ func (s *session) keepAlive() {
 			}
 		}
 	})
+}
+
+// beat tells the recorder that the session is in use.
+func (r *rpc) beat(ctx context.Context) error {
+	_, err := r.call(ctx, "global.keepAlive", map[string]any{"timeout": 300, "active": true})
+	return err
 }
 
 // web returns the CGI at the session's door. Its first use is a login of its
@@ -105,15 +114,35 @@ func (s *session) proved(ctx context.Context, slot **cgi, at rekey.Interface) (*
 	if s.over != nil {
 		return nil, s.over
 	}
+	if s.shut != nil {
+		return nil, s.shut
+	}
 	if *slot == nil {
 		c := s.driver.newCGI(at, s.login, s.tries)
 		*slot = c
 		if err := c.prove(ctx); err != nil {
+			err = s.doubt(ctx, err)
 			c.mark(err)
 			return nil, err
 		}
 	}
 	return *slot, (*slot).stopped()
+}
+
+// doubt looks at a refused CGI login. Where the login by RPC2 with the same
+// password holds, the password is not what is wrong, as on firmware whose digest
+// is broken. Either way the CGI gets no password a second time; s.mu is held.
+func (s *session) doubt(ctx context.Context, err error) error {
+	var refused *rekey.LoginError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	s.shut = err
+	if s.taken && s.rpc != nil && errors.Is(refused, rekey.ErrDenied) && s.rpc.beat(ctx) == nil {
+		s.shut = &refusedError{kind: rekey.ErrUnsupported, host: s.at.Address(), what: "the login at its CGI",
+			said: "its RPC2 took the same password, so the CGI has a fault or too many are logged in; it is not tried again"}
+	}
+	return s.shut
 }
 
 // mark keeps the reason why the CGI is not used any more: it is tried once.

@@ -9,14 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
-	"github.com/icholy/digest"
 
 	"rekey"
 	"rekey/internal/transport"
@@ -28,11 +26,24 @@ const (
 	answerLimit  = 10 * time.Second
 )
 
+// Checker tries passwords on streams. The zero value answers digests only.
+type Checker struct {
+	// Basic is what to do where a stream port knows no digest.
+	Basic transport.Basic
+}
+
+// Check is Checker.Check with digests only.
+func Check(ctx context.Context, at rekey.Interface, path string, l rekey.Login, tries rekey.Tries) error {
+	return Checker{}.Check(ctx, at, path, l, tries)
+}
+
 // Check asks once for the description of the stream at path (with its query,
 // percent-encoded) and answers the challenge once: nil = accepted,
 // *rekey.LoginError = refused, anything else = it could not be tried. A door
-// that opens without any password wraps rekey.ErrVerify.
-func Check(ctx context.Context, at rekey.Interface, path string, l rekey.Login, tries rekey.Tries) error {
+// that opens without any password wraps rekey.ErrVerify. Only where the answer
+// says that the nonce was old (stale=true, with a new one) is it made again,
+// once, which the recorder counts as no second try.
+func (k Checker) Check(ctx context.Context, at rekey.Interface, path string, l rekey.Login, tries rekey.Tries) error {
 	c, err := dial(ctx, at)
 	if err != nil {
 		return err
@@ -47,21 +58,42 @@ func Check(ctx context.Context, at rekey.Interface, path string, l rekey.Login, 
 	case base.StatusUnauthorized:
 	case base.StatusOK:
 		return fmt.Errorf("%w: %s opens streams without any password, so none can be checked there; switch its login on", rekey.ErrVerify, at.Address())
+	case base.StatusForbidden, base.StatusNotEnoughBandwidth, base.StatusServiceUnavailable:
+		return c.shut(res)
 	default:
 		return c.odd(res)
 	}
-	authorization, err := answer(res, url, l)
+	asked := res.Header[challengeHeader]
+	authorization, err := k.answer(asked, url, l, at)
 	if err != nil {
-		return fmt.Errorf("rtsp at %s: %w", at.Address(), err)
+		return err
 	}
 	if err := tries.Spend(l.Account); err != nil {
 		return err
 	}
-	res, err = c.ask(ctx, base.Describe, url, authorization)
-	if err != nil {
+	if res, err = c.ask(ctx, base.Describe, url, authorization); err != nil {
 		return err
 	}
+	if now := res.Header[challengeHeader]; res.StatusCode == base.StatusUnauthorized && transport.Stale(asked, now) {
+		if authorization, err = k.answer(now, url, l, at); err != nil {
+			return err
+		}
+		if res, err = c.ask(ctx, base.Describe, url, authorization); err != nil {
+			return err
+		}
+	}
 	return c.settle(res, l, tries)
+}
+
+const challengeHeader = "WWW-Authenticate"
+
+// answer signs one request for the challenges of a 401.
+func (k Checker) answer(asked []string, url string, l rekey.Login, at rekey.Interface) (string, error) {
+	authorization, err := transport.Answer(asked, string(base.Describe), url, l, k.Basic, at.TLS)
+	if err != nil {
+		return "", fmt.Errorf("rtsp at %s: %w", at.Address(), err)
+	}
+	return authorization, nil
 }
 
 // settle reads the answer to the password.
@@ -97,7 +129,7 @@ func Probe(ctx context.Context, at rekey.Interface, path string) (realms []strin
 	if err != nil {
 		return nil, err
 	}
-	for _, asked := range transport.Challenges(res.Header["WWW-Authenticate"]) {
+	for _, asked := range transport.Challenges(res.Header[challengeHeader]) {
 		if !slices.Contains(realms, asked.Realm) {
 			realms = append(realms, asked.Realm)
 		}
@@ -110,22 +142,8 @@ func streamURL(at rekey.Interface, path string) string {
 	if at.TLS {
 		scheme = "rtsps"
 	}
+	at.Host, _, _ = strings.Cut(at.Host, "%") // a zone means something on this side alone (RFC 6874)
 	return scheme + "://" + at.Address() + path
-}
-
-// answer computes the digest for the challenge of a 401.
-func answer(res *base.Response, url string, l rekey.Login) (string, error) {
-	challenge, err := digest.FindChallenge(http.Header{"Www-Authenticate": res.Header["WWW-Authenticate"]})
-	if err != nil {
-		return "", fmt.Errorf("%w: no digest challenge that rekey knows", rekey.ErrUnsupported)
-	}
-	credentials, err := digest.Digest(challenge, digest.Options{
-		Method: string(base.Describe), URI: url, Count: 1, Username: l.Account, Password: l.Password.Reveal(),
-	})
-	if err != nil {
-		return "", fmt.Errorf("%w: a digest login that rekey does not know", rekey.ErrUnsupported)
-	}
-	return credentials.String(), nil
 }
 
 // conn is one RTSP connection.
@@ -177,11 +195,33 @@ func (c *conn) ask(ctx context.Context, method base.Method, url, authorization s
 	if _, err := c.net.Write([]byte(b.String())); err != nil {
 		return nil, unreachable(c.at, err, true)
 	}
-	var res base.Response
-	if err := res.Unmarshal(c.in); err != nil {
-		return nil, unreachable(c.at, err, true)
+	return c.read()
+}
+
+// read takes the answer to the last request. One that came twice is passed over:
+// the second copy of a challenge would look like a refused password.
+func (c *conn) read() (*base.Response, error) {
+	const most = 4
+	for range most {
+		var res base.Response
+		if err := res.Unmarshal(c.in); err != nil {
+			return nil, unreachable(c.at, err, true)
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(strings.Join(res.Header["CSeq"], "")))
+		if told := err == nil; !told || n >= c.seq {
+			return &res, nil
+		}
 	}
-	return &res, nil
+	return nil, unreachable(c.at, errStale, true)
+}
+
+var errStale = errors.New("it answers only what was asked before")
+
+// shut is a refusal before any password was sent: nothing is known of the
+// password, and nothing was spent.
+func (c *conn) shut(res *base.Response) error {
+	return fmt.Errorf("%w: rtsp at %s refuses before any login, with %d %q: the address may be banned or too many streams are open; stop other clients, wait, and try again",
+		rekey.ErrConflict, c.at.Address(), res.StatusCode, transport.Printable(res.StatusMessage))
 }
 
 // odd is an answer that says nothing about the password.

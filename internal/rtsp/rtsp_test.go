@@ -23,14 +23,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	path      = "/cam/realmonitor?channel=1&subtype=1"
 	realm     = "Login to XX00TESTDCBBC3C"
-	challenge = "RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm=\"" + realm + "\", nonce=\"c5cdebfb\"\r\nWWW-Authenticate: Basic realm=\"" + realm + "\"\r\n\r\n"
-	described = "RTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
+	challenge = "RTSP/1.0 401 Unauthorized\r\nCSeq: $SEQ\r\nWWW-Authenticate: Digest realm=\"" + realm + "\", nonce=\"c5cdebfb\"\r\nWWW-Authenticate: Basic realm=\"" + realm + "\"\r\n\r\n"
+	described = "RTSP/1.0 200 OK\r\nCSeq: $SEQ\r\nContent-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
 )
 
 // peer answers RTSP by script: unsigned requests with first, signed ones with
 // second, or by whether the digest is right where second is empty.
 type peer struct {
 	first, second string
+	says          func(line, authorization string) string // in place of both
 	mu            sync.Mutex
 	signed        int
 	all           int
@@ -67,7 +68,7 @@ func (p *peer) serve(c net.Conn) {
 		if err != nil {
 			return
 		}
-		answer := p.answer(line, head.Get("Authorization"))
+		answer := strings.ReplaceAll(p.answer(line, head.Get("Authorization")), "$SEQ", head.Get("CSeq"))
 		if _, err := c.Write([]byte(answer)); err != nil || !strings.HasSuffix(answer, "\n") {
 			return // what is cut off ends there
 		}
@@ -78,6 +79,9 @@ func (p *peer) answer(line, authorization string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.all++
+	if p.says != nil {
+		return p.says(line, authorization)
+	}
 	if authorization == "" {
 		return p.first
 	}
@@ -133,6 +137,13 @@ func TestCheck(t *testing.T) {
 		"broken off":          {first: challenge, second: "RTSP/1.0 2", kind: rekey.ErrUnreachable, signed: 1},
 		"no budget":           {first: challenge, empty: true, kind: rekey.ErrBudget},
 		"open to everybody":   {first: described, kind: rekey.ErrVerify},
+		"banned":              {first: "RTSP/1.0 403 Forbidden\r\n\r\n", kind: rekey.ErrConflict},
+		"no room":             {first: "RTSP/1.0 453 Not Enough Bandwidth\r\n\r\n", kind: rekey.ErrConflict},
+		"no room, second":     {first: challenge, second: "RTSP/1.0 453 Not Enough Bandwidth\r\n\r\n", kind: rekey.ErrUnreachable, signed: 1},
+		"challenge twice":     {first: challenge + challenge, password: "right", signed: 1, given: 1},
+		"refused twice":       {first: challenge, second: challenge + challenge, kind: rekey.ErrDenied, signed: 1, refused: 1},
+		"other numbers":       {first: strings.Replace(challenge, "$SEQ", "x", 1), password: "right", signed: 1, given: 1},
+		"only old answers":    {first: strings.Repeat(strings.Replace(challenge, "$SEQ", "0", 1), 9), kind: rekey.ErrUnreachable},
 		"404 at once":         {first: "RTSP/1.0 404 Not Found\r\n\r\n", kind: rekey.ErrUnreachable},
 		"Basic alone":         {first: "RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n", kind: rekey.ErrUnsupported},
 		"no challenge":        {first: "RTSP/1.0 401 Unauthorized\r\n\r\n", kind: rekey.ErrUnsupported},

@@ -2,11 +2,9 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,66 +18,65 @@ import (
 // runs out under a signed request, where a 401 could not be told from a refusal.
 const nonceAge = 20 * time.Second
 
-// Digest is a login by HTTP digest (RFC 7616) at one recorder. Its nonce is
-// used again from request to request, because each fresh handshake leaves a
-// login in the recorder's log. It is safe for concurrent use.
+// Digest is a login by HTTP digest (RFC 7616, RFC 2069) at one recorder. Its
+// nonce is used again from request to request, because each fresh handshake
+// leaves a login in the recorder's log. It is safe for concurrent use.
 type Digest struct {
 	Login rekey.Login
 	// Spend books a login try. It is called before the password is sent, as long
 	// as the recorder has not accepted it once. An error stops the request.
 	Spend func() error
+	// Basic is what to do where the recorder knows no digest.
+	Basic Basic
 
-	mu        sync.Mutex
-	challenge *digest.Challenge
-	count     int
-	used      time.Time
-	accepted  bool
+	mu       sync.Mutex
+	asked    *asked
+	accepted bool
 }
 
-// sign returns the Authorization value for a request with the nonce at hand;
-// "" when there is none that is fresh.
-func (d *Digest) sign(req *http.Request, now time.Time) (string, error) {
+// sign returns the Authorization value for a request with the challenge at hand;
+// "" when there is none that is fresh. booked: this try was booked already.
+func (d *Digest) sign(req *http.Request, now time.Time, booked bool) (string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.challenge == nil || (d.count > 0 && now.Sub(d.used) > nonceAge) {
+	a := d.asked
+	if a == nil || (a.challenge != nil && a.count > 0 && now.Sub(a.used) > nonceAge) {
 		return "", nil
 	}
 	// What cannot be signed is no login try, so the try is booked after this.
-	credentials, err := digest.Digest(d.challenge, digest.Options{
-		Method: req.Method, URI: req.URL.RequestURI(), GetBody: req.GetBody, Count: d.count + 1,
-		Username: d.Login.Account, Password: d.Login.Password.Reveal(),
-	})
+	authorization, err := a.answer(d.Login, digest.Options{Method: req.Method, URI: req.URL.RequestURI(), GetBody: req.GetBody})
 	if err != nil {
-		return "", fmt.Errorf("%w: the recorder wants a digest login that rekey does not know", rekey.ErrUnsupported)
+		return "", err
 	}
-	if !d.accepted && d.Spend != nil {
+	if !d.accepted && !booked && d.Spend != nil {
 		if err := d.Spend(); err != nil {
 			return "", err
 		}
 	}
-	d.count++
-	d.used = now
-	return credentials.String(), nil
+	a.count++
+	a.used = now
+	return authorization, nil
 }
 
-// learn takes the challenge of a 401. It reports false when there is none.
-func (d *Digest) learn(h http.Header) (stale, ok bool, err error) {
-	challenge, err := digest.FindChallenge(h)
-	if errors.Is(err, digest.ErrNoChallenge) {
-		for _, v := range h.Values("WWW-Authenticate") {
-			if len(v) >= 5 && strings.EqualFold(v[:5], "basic") {
-				return false, false, fmt.Errorf("%w: the recorder asks for the password in the clear (HTTP Basic), or for a digest that rekey does not know", rekey.ErrUnsupported)
-			}
-		}
-		return false, false, nil
+// learn takes the challenge of a 401; ok: there is one that can be answered at
+// such a door. fresh: it is no answer to the password, which was right, but to a
+// nonce that was old, and the new nonce is another one.
+func (d *Digest) learn(h http.Header, encrypted bool) (fresh, ok bool, err error) {
+	challenge, basic, err := choose(h.Values("WWW-Authenticate"))
+	if basic {
+		err = d.Basic.Refuse(encrypted)
 	}
-	if err != nil {
-		return false, false, fmt.Errorf("%w: the recorder's digest challenge cannot be read", rekey.ErrUnreachable)
+	if err != nil || (challenge == nil && !basic) {
+		return false, false, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.challenge, d.count = challenge, 0
-	return challenge.Stale, true, nil
+	before := d.asked
+	d.asked = &asked{challenge: challenge}
+	if challenge == nil || before == nil || before.challenge == nil {
+		return false, true, nil
+	}
+	return challenge.Stale && challenge.Nonce != before.challenge.Nonce, true, nil
 }
 
 // answered notes how a signed request ended.
@@ -87,51 +84,51 @@ func (d *Digest) answered(status int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if status == http.StatusUnauthorized {
-		d.challenge, d.accepted = nil, false
+		d.asked, d.accepted = nil, false
 		return
 	}
 	d.accepted = d.accepted || status == http.StatusOK
 }
 
 // login sends the request, with the password where it is asked for. The
-// password goes out once; only a challenge that says stale=true, by which the
-// recorder tells that the password was right and the nonce old, is answered again.
+// password goes out once; only a challenge that says stale=true and brings a new
+// nonce, by which the recorder tells that the password was right and the nonce
+// old, is answered again, once.
 func (c *Client) login(ctx context.Context, r Request) (*http.Response, bool, error) {
 	if r.Digest == nil {
 		res, err := c.exchange(ctx, r, "")
 		return res, false, err
 	}
-	res, signed, err := c.attempt(ctx, r)
-	if err != nil || res.StatusCode != http.StatusUnauthorized {
-		return res, signed, err
-	}
-	stale, ok, err := r.Digest.learn(res.Header)
-	if signed {
-		if err != nil || !ok || !stale {
+	const most = 3 // without a login, with it, and with it for a new nonce
+	again := false
+	for try := 1; ; try++ {
+		res, signed, err := c.attempt(ctx, r, again)
+		if err != nil || res.StatusCode != http.StatusUnauthorized {
+			return res, signed, err
+		}
+		fresh, ok, err := r.Digest.learn(res.Header, c.at.TLS)
+		switch {
+		case signed && (again || err != nil || !ok || !fresh):
 			r.Digest.answered(res.StatusCode)
 			return res, true, nil //nolint:nilerr // a refusal without a new challenge is a refusal
+		case err != nil:
+			closeQuietly(res.Body)
+			return nil, false, fmt.Errorf("%s: %w", c.at.Address(), err)
+		case !ok || try == most:
+			return res, signed, nil
 		}
-	} else if err != nil {
-		closeQuietly(res.Body)
-		return nil, false, fmt.Errorf("%s: %w", c.at.Address(), err)
-	} else if !ok {
-		return res, false, nil
+		again = signed
+		discard(res.Body)
 	}
-	discard(res.Body)
-	res, signed, err = c.attempt(ctx, r)
-	if err == nil && signed {
-		r.Digest.answered(res.StatusCode)
-	}
-	return res, signed, err
 }
 
 // attempt sends the request once, signed when a fresh nonce is at hand.
-func (c *Client) attempt(ctx context.Context, r Request) (*http.Response, bool, error) {
+func (c *Client) attempt(ctx context.Context, r Request, booked bool) (*http.Response, bool, error) {
 	req, err := c.build(r, "")
 	if err != nil {
 		return nil, false, err
 	}
-	authorization, err := r.Digest.sign(req, time.Now())
+	authorization, err := r.Digest.sign(req, time.Now(), booked)
 	if err != nil {
 		return nil, false, err
 	}

@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/icholy/digest"
 	"go.uber.org/goleak"
 
 	"rekey"
@@ -191,23 +190,6 @@ func TestNoBudgetNoPassword(t *testing.T) {
 	_, err := c.Do(t.Context(), Request{Path: "/x", Digest: admin("right", func() error { return rekey.ErrBudget })})
 	if !errors.Is(err, rekey.ErrBudget) || len(g.signed) != 0 {
 		t.Fatalf("%d with the password: %v", len(g.signed), err)
-	}
-}
-
-func TestBasicIsNotAnswered(t *testing.T) {
-	t.Parallel()
-	var asked atomic.Int32
-	i := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		if r.Header.Get("Authorization") != "" {
-			t.Error("a password was sent")
-		}
-		w.Header().Set("WWW-Authenticate", `Basic realm="Device_CGI"`)
-		w.WriteHeader(401)
-	}))
-	_, err := client(t, i, Limits{}).Do(t.Context(), Request{Path: "/x", Digest: admin("p", nil)})
-	if !errors.Is(err, rekey.ErrUnsupported) || asked.Load() != 1 {
-		t.Fatalf("%d requests: %v", asked.Load(), err)
 	}
 }
 
@@ -393,39 +375,6 @@ func TestTraceTellsNoQuery(t *testing.T) {
 	}
 	if s := out.String(); strings.Contains(s, "hunter2") || !strings.Contains(s, "path=/p") || !strings.Contains(s, "status=200") {
 		t.Errorf("trace: %s", s)
-	}
-}
-
-func FuzzChallenge(f *testing.F) {
-	f.Add(`Digest realm="Login to 00",qop="auth",nonce="n", opaque="", stale="false"`)
-	f.Add(`Digest realm="Login to XX00TEST", nonce="c5cd"`)
-	f.Add(`Digest algorithm=SHA-256, qop="auth,auth-int", nonce=""`)
-	f.Add(`Basic realm="Device_CGI"`)
-	f.Add(`Digest "`)
-	f.Fuzz(func(t *testing.T, header string) {
-		d := admin("secret of the test", nil)
-		_, ok, err := d.learn(http.Header{"Www-Authenticate": {header}})
-		if err != nil && !errors.Is(err, rekey.ErrUnsupported) && !errors.Is(err, rekey.ErrUnreachable) {
-			t.Errorf("an error of no kind: %v", err)
-		}
-		if !ok {
-			return
-		}
-		req := httptest.NewRequest(http.MethodGet, "http://h/x?y", nil)
-		if a, err := d.sign(req, time.Now()); err == nil && strings.Contains(a, "secret of the test") {
-			t.Error("the password itself is in the header")
-		}
-	})
-}
-
-// TestUnsignableChallengeCostsNothing: no password goes out, so no try is booked.
-func TestUnsignableChallengeCostsNothing(t *testing.T) {
-	t.Parallel()
-	spent := 0
-	d := admin("p", func() error { spent++; return nil })
-	d.challenge = &digest.Challenge{Realm: realm, Nonce: "n", Algorithm: "TWO-KEYS"}
-	if _, err := d.sign(httptest.NewRequest(http.MethodGet, "http://h/x", nil), time.Now()); !errors.Is(err, rekey.ErrUnsupported) || spent != 0 {
-		t.Errorf("%d tries booked: %v", spent, err)
 	}
 }
 
