@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -224,6 +225,31 @@ func (id Identity) Key(t Target) string {
 		}
 	}
 	return t.String()
+}
+
+// Odd adds an oddity, once.
+func (id *Identity) Odd(oddity, words string) {
+	if !slices.ContainsFunc(id.Oddities, func(o Oddity) bool { return o.ID == oddity }) {
+		id.Oddities = append(id.Oddities, Oddity{ID: oddity, Words: words})
+	}
+}
+
+// Credit names from as the source of all that is known and has none yet.
+func (id *Identity) Credit(from string) {
+	for _, f := range []struct {
+		what  string
+		known bool
+	}{
+		{"family", id.Family != ""}, {"vendor", id.Vendor != ""}, {"model", id.Model != ""}, {"class", id.Class != ""},
+		{"name", id.Name != ""}, {"serial", id.Serial != ""}, {"device id", id.DeviceID != ""}, {"mac", id.MAC != ""},
+		{"realm", id.Realm != ""}, {"firmware", id.Firmware != ""}, {"built", !id.Built.IsZero()}, {"channels", id.Channels != 0},
+		{"uuid", id.UUID != ""}, {"init", id.Init != "" && id.Init != InitUnknown}, {"resets", len(id.Resets) > 0},
+		{"security generation", id.Generation != ""}, {"lock", id.Lock != nil},
+	} {
+		if f.known && !slices.ContainsFunc(id.Learnt, func(l Fact) bool { return l.What == f.what }) {
+			id.Learnt = append(id.Learnt, Fact{What: f.what, From: from})
+		}
+	}
 }
 
 // Interface returns the first door of that kind.

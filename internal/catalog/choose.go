@@ -129,7 +129,7 @@ func (d *data) settled(m Model) (App, bool) {
 // surer than the model's own of that kind, and a path that was read of the model stays.
 func (r *route) take(a App, supposed bool) {
 	m := &r.model
-	if len(a.MenuPath.Value) > 0 && !(supposed && m.MenuPath.Certainty == rekey.Verified) {
+	if len(a.MenuPath.Value) > 0 && (!supposed || m.MenuPath.Certainty != rekey.Verified) {
 		m.MenuPath = a.clone().MenuPath
 	}
 	own := m.Ways

@@ -71,10 +71,10 @@ func (p Prober) Parse(packet []byte, from netip.AddrPort) (rekey.Identity, error
 		return id, errors.New("the discovery packet tells of no device")
 	}
 	if foreign {
-		odd(&id, "unsolicited-body", unsolicited)
+		id.Odd("unsolicited-body", unsolicited)
 	}
 	if again {
-		odd(&id, "answered-twice", "It answered twice in one packet; its first answer is shown, and nothing needs doing.")
+		id.Odd("answered-twice", "It answered twice in one packet; its first answer is shown, and nothing needs doing.")
 	}
 	return id, nil
 }
@@ -140,7 +140,7 @@ func (a announcement) identity(from netip.AddrPort) rekey.Identity {
 			id.Channels = max(id.Channels, n)
 		}
 	}
-	id.Learnt = learnt(id, dhip)
+	id.Credit(dhip)
 	readModel(&id, dhip, f.text("DeviceType"), f.first("UpdateSerial", "updateSerial"))
 	readMaker(&id, dhip, f.text("Vendor"), f.text("Manufacturer"))
 	if n, ok := f.number("Init"); ok {

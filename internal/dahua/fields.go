@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"rekey"
 	"rekey/internal/transport"
 )
 
@@ -40,22 +39,4 @@ func (f fields) number(name string) (int, bool) {
 func (f fields) port(name string) (int, bool) {
 	n, ok := f.number(name)
 	return n, ok && n > 0 && n < 1<<16
-}
-
-// learnt notes for all that is known where it came from.
-func learnt(id rekey.Identity, from string) []rekey.Fact {
-	var facts []rekey.Fact
-	for _, f := range []struct {
-		what  string
-		known bool
-	}{
-		{"family", id.Family != ""}, {"class", id.Class != ""}, {"name", id.Name != ""}, {"serial", id.Serial != ""},
-		{"device id", id.DeviceID != ""}, {"mac", id.MAC != ""}, {"firmware", id.Firmware != ""}, {"built", !id.Built.IsZero()},
-		{"channels", id.Channels != 0},
-	} {
-		if f.known {
-			facts = append(facts, rekey.Fact{What: f.what, From: from})
-		}
-	}
-	return facts
 }

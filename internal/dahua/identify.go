@@ -94,7 +94,7 @@ func (d *Driver) visitOrMoved(ctx context.Context, at rekey.Interface) (*visit, 
 	}
 	note(&v.id, "moved from "+at.Address(), "HTTP redirect")
 	if moved.To.TLS && !at.TLS {
-		odd(&v.id, "redirected-to-https", fmt.Sprintf("Port %d only sends on to https at port %d; rekey goes there by itself, other programs may need to be told.", at.Port, moved.To.Port))
+		v.id.Odd("redirected-to-https", fmt.Sprintf("Port %d only sends on to https at port %d; rekey goes there by itself, other programs may need to be told.", at.Port, moved.To.Port))
 	}
 	return v, nil
 }
@@ -172,6 +172,6 @@ func (v *visit) with(s streams, t rekey.Target) (rekey.Identity, error) {
 // noEncryption looks at the doors that were seen.
 func noEncryption(id *rekey.Identity) {
 	if !slices.ContainsFunc(id.Interfaces, func(i rekey.Interface) bool { return i.TLS }) {
-		odd(id, "no-encryption", "No encrypted door was seen at it, so on this network passwords can be read on their way; use its HTTPS port if it has one, or change passwords at its own screen.")
+		id.Odd("no-encryption", "No encrypted door was seen at it, so on this network passwords can be read on their way; use its HTTPS port if it has one, or change passwords at its own screen.")
 	}
 }

@@ -3,7 +3,6 @@ package dahua
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"rekey"
@@ -12,13 +11,6 @@ import (
 // note adds where something was learnt.
 func note(id *rekey.Identity, what, from string) {
 	id.Learnt = append(id.Learnt, rekey.Fact{What: what, From: from})
-}
-
-// odd adds an oddity, once.
-func odd(id *rekey.Identity, name, words string) {
-	if !slices.ContainsFunc(id.Oddities, func(o rekey.Oddity) bool { return o.ID == name }) {
-		id.Oddities = append(id.Oddities, rekey.Oddity{ID: name, Words: words})
-	}
 }
 
 var (
@@ -35,11 +27,11 @@ var (
 func readModel(id *rekey.Identity, from, kind, updateSerial string) {
 	switch {
 	case kind == "":
-		odd(id, "no-type", "It tells no type; where no model is shown here, read it off the label.")
+		id.Odd("no-type", "It tells no type; where no model is shown here, read it off the label.")
 	case numeric.MatchString(kind):
-		odd(id, "numeric-type", fmt.Sprintf("It gives the number %.8s as its type, as recorders of this family do; where no model is shown here, read it off the label.", kind))
+		id.Odd("numeric-type", fmt.Sprintf("It gives the number %.8s as its type, as recorders of this family do; where no model is shown here, read it off the label.", kind))
 	case anyKind.MatchString(kind):
-		odd(id, "no-type", fmt.Sprintf("It calls itself %q and tells no type; where no model is shown here, read it off the label.", kind))
+		id.Odd("no-type", fmt.Sprintf("It calls itself %q and tells no type; where no model is shown here, read it off the label.", kind))
 	default:
 		id.Model = kind
 		note(id, "model", from)
@@ -50,7 +42,7 @@ func readModel(id *rekey.Identity, from, kind, updateSerial string) {
 	}
 	id.Model = updateSerial
 	note(id, "model", from+", updateSerial")
-	odd(id, "model-in-update-serial", "It tells its model only as the name that firmware updates go by, which may be that of a sister model; compare it with the label.")
+	id.Odd("model-in-update-serial", "It tells its model only as the name that firmware updates go by, which may be that of a sister model; compare it with the label.")
 }
 
 // brands are the makers' names as they write them themselves.
@@ -72,7 +64,7 @@ func readMaker(id *rekey.Identity, from, vendor, manufacturer string) {
 		if vendor == "" {
 			vendor = manufacturer
 		}
-		odd(id, "oem-name", fmt.Sprintf("It names its maker %q, as boxes do that are sold under many names; go by the name on its label.", vendor))
+		id.Odd("oem-name", fmt.Sprintf("It names its maker %q, as boxes do that are sold under many names; go by the name on its label.", vendor))
 	}
 }
 

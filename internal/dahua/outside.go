@@ -42,7 +42,7 @@ func (v *visit) readRPC(ctx context.Context) {
 func (v *visit) outside(ctx context.Context, r *rpc, q question) (reply, error) {
 	answer, res, err := r.ask(ctx, q)
 	if answer.Notified {
-		odd(&v.id, "unsolicited-body", unsolicited)
+		v.id.Odd("unsolicited-body", unsolicited)
 	}
 	if res.Status == http.StatusForbidden && tellsCode(res.Body) {
 		v.readForbidden(res.Body, "HTTP 403 to "+q.method)

@@ -34,7 +34,7 @@ func readInitBits(id *rekey.Identity, n int) {
 	}
 	switch n >> 6 & 3 {
 	case 1:
-		odd(id, "reset-off", "It says that it does not reset its password, or that this is switched off (inferred): the ways that go by phone, e-mail or app may be refused, so try another account or the recorder's own screen first.")
+		id.Odd("reset-off", "It says that it does not reset its password, or that this is switched off (inferred): the ways that go by phone, e-mail or app may be refused, so try another account or the recorder's own screen first.")
 	case 2:
 		resets(id, inferredInit, "it says that it can reset its password (inferred)")
 	}
@@ -48,7 +48,7 @@ func setInit(id *rekey.Identity, state rekey.InitState, from string) {
 	note(id, "init", from)
 	id.Oddities = slices.DeleteFunc(id.Oddities, func(o rekey.Oddity) bool { return o.ID == name })
 	if state == rekey.InitFactory {
-		odd(id, name, "It has not had its first set-up, so it has no password yet and takes the one of whoever comes first; set it up now, at its monitor or in its web page.")
+		id.Odd(name, "It has not had its first set-up, so it has no password yet and takes the one of whoever comes first; set it up now, at its monitor or in its web page.")
 	}
 }
 

@@ -133,7 +133,7 @@ func readRealm(id *rekey.Identity, res transport.Response) bool {
 	if familyRealm.MatchString(realm) {
 		takeRealm(id, realm, "HTTP digest realm")
 		if !digests {
-			odd(id, "basic-only", "Its CGI takes a password only in the clear (HTTP Basic), and rekey does not send one that way: change the password at its own screen, or in its web page on a network that you trust.")
+			id.Odd("basic-only", "Its CGI takes a password only in the clear (HTTP Basic), and rekey does not send one that way: change the password at its own screen, or in its web page on a network that you trust.")
 		}
 		return true
 	}
@@ -200,7 +200,7 @@ func (v *visit) locked(e *rekey.LoginError, from string) {
 	if e.LockedFor > 0 {
 		wait = e.LockedFor.Round(time.Second).String() + ", as it says"
 	}
-	odd(&v.id, "banned-or-locked", fmt.Sprintf("It refuses even requests without a login: somebody has locked an account, or this address is banned; stop every client that logs in by itself, wait %s, and look again.", wait))
+	v.id.Odd("banned-or-locked", fmt.Sprintf("It refuses even requests without a login: somebody has locked an account, or this address is banned; stop every client that logs in by itself, wait %s, and look again.", wait))
 }
 
 func (v *visit) learnFamily(from string) {
@@ -257,7 +257,7 @@ func (v *visit) readCertificate(c *transport.Client) {
 	if shown, is := c.Certificate(); is {
 		note(&v.id, "certificate of "+shown.String(), "TLS handshake with "+c.At().Address())
 		for _, o := range shown.Oddities(time.Now()) {
-			odd(&v.id, o.ID, o.Words)
+			v.id.Odd(o.ID, o.Words)
 		}
 	}
 }

@@ -98,9 +98,9 @@ func announced(f fields, source netip.Addr) rekey.Identity {
 	readResets(&id, f)
 	readDoors(&id, f, source.String())
 	if own, err := netip.ParseAddr(f.text("IPv4Address")); err == nil && source.Unmap().Is4() && !own.IsUnspecified() && own != source.Unmap() {
-		note(&id, "foreign-xaddr", fmt.Sprintf("It announces its address as %s, but it answers at %s, which rekey uses; set its network settings right if other programs cannot reach it.", own, source))
+		id.Odd("foreign-xaddr", fmt.Sprintf("It announces its address as %s, but it answers at %s, which rekey uses; set its network settings right if other programs cannot reach it.", own, source))
 	}
-	learn(&id, sadp)
+	id.Credit(sadp)
 	return id
 }
 
@@ -126,7 +126,7 @@ func readDoors(id *rekey.Identity, f fields, host string) {
 func readResets(id *rekey.Identity, f fields) {
 	can, told := f.is("PasswordResetAbility")
 	if told && !can {
-		note(id, "reset-off", "It announces that its password cannot be reset over the network; the ways at the box itself remain.")
+		id.Odd("reset-off", "It announces that its password cannot be reset over the network; the ways at the box itself remain.")
 		return
 	}
 	for _, r := range []struct{ field, words string }{
@@ -172,5 +172,5 @@ func readModel(id *rekey.Identity, description, kind string) {
 	if recorder := id.Class == "NVR" || id.Class == "DVR" || m[4] == "CC"; !recorder {
 		id.Model += m[2] // no digits of channels there
 	}
-	note(id, "model-in-update-serial", fmt.Sprintf("It announces only what kind it is; the model %s was taken from its serial number, so compare it with the label.", id.Model))
+	id.Odd("model-in-update-serial", fmt.Sprintf("It announces only what kind it is; the model %s was taken from its serial number, so compare it with the label.", id.Model))
 }

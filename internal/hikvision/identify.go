@@ -42,7 +42,7 @@ func (d *Driver) Identify(ctx context.Context, t rekey.Target) (rekey.Identity, 
 		id, err = d.fingerprint(ctx, elsewhere.To)
 		id.Learnt = append(id.Learnt, rekey.Fact{What: "moved from " + at.Address(), From: "HTTP redirect"})
 		if elsewhere.To.TLS && !at.TLS {
-			note(&id, "redirected-to-https", fmt.Sprintf("At %s it only sends on to HTTPS at %s, which rekey uses.", at.Address(), elsewhere.To.Address()))
+			id.Odd("redirected-to-https", fmt.Sprintf("At %s it only sends on to HTTPS at %s, which rekey uses.", at.Address(), elsewhere.To.Address()))
 		}
 	}
 	if err != nil {
@@ -52,7 +52,7 @@ func (d *Driver) Identify(ctx context.Context, t rekey.Target) (rekey.Identity, 
 		d.lookBeside(ctx, &id)
 	}
 	if !slices.ContainsFunc(id.Interfaces, func(i rekey.Interface) bool { return i.TLS }) {
-		note(&id, "no-encryption", "No encrypted door was seen at it, so passwords can be read on their way over the network; switch its HTTPS on, or change passwords at its own screen.")
+		id.Odd("no-encryption", "No encrypted door was seen at it, so passwords can be read on their way over the network; switch its HTTPS on, or change passwords at its own screen.")
 	}
 	return id, nil
 }
@@ -75,7 +75,7 @@ func (d *Driver) lookBeside(ctx context.Context, id *rekey.Identity) {
 		}
 	}
 	for _, o := range there.Oddities {
-		note(id, o.ID, o.Words)
+		id.Odd(o.ID, o.Words)
 	}
 }
 
@@ -84,7 +84,7 @@ func readCertificate(id *rekey.Identity, c *transport.Client) {
 	if shown, is := c.Certificate(); is {
 		id.Learnt = append(id.Learnt, rekey.Fact{What: "certificate of " + shown.String(), From: "TLS handshake with " + c.At().Address()})
 		for _, o := range shown.Oddities(time.Now()) {
-			note(id, o.ID, o.Words)
+			id.Odd(o.ID, o.Words)
 		}
 	}
 }
@@ -158,12 +158,12 @@ func (l *look) identity(door rekey.Interface) rekey.Identity {
 		from = strings.Join(l.hints, " and ")
 	}
 	l.id.Learnt = append([]rekey.Fact{{What: "family", From: from}}, l.id.Learnt...)
-	learn(&l.id, from)
+	l.id.Credit(from)
 	if l.basic {
-		note(&l.id, "basic-only", "It takes passwords only in the clear (HTTP Basic): use it over HTTPS or at the box itself, and look for newer firmware.")
+		l.id.Odd("basic-only", "It takes passwords only in the clear (HTTP Basic): use it over HTTPS or at the box itself, and look for newer firmware.")
 	}
 	if l.banned && l.id.Init != rekey.InitFactory {
-		note(&l.id, "banned-or-locked", "It refuses even a question without a login: the account or this computer's address may be locked. Wait 30 minutes without any login, then look again.")
+		l.id.Odd("banned-or-locked", "It refuses even a question without a login: the account or this computer's address may be locked. Wait 30 minutes without any login, then look again.")
 	}
 	if !l.isapi {
 		door.Kind = rekey.InterfaceWeb
@@ -277,7 +277,7 @@ func (l *look) readBody(root string, f fields, from string) {
 	} else if told {
 		l.id.Init = rekey.InitDone
 	}
-	learn(&l.id, from)
+	l.id.Credit(from)
 }
 
 // readDeviceInfo takes /ISAPI/System/deviceInfo.
@@ -310,7 +310,7 @@ func readLock(id *rekey.Identity, f fields) {
 		id.Lock = &lock
 	}
 	if lock.Locked {
-		note(id, "banned-or-locked", "It is locked after wrong passwords: make no login until the time is over.")
+		id.Odd("banned-or-locked", "It is locked after wrong passwords: make no login until the time is over.")
 	}
 }
 

@@ -129,7 +129,7 @@ func announced(match *element, source netip.Addr) announcement {
 	if match.name == "Hello" {
 		from = wsDiscovery + " Hello"
 	}
-	learn(&id, from)
+	id.Credit(from)
 	if len(profiles) > 0 {
 		id.Learnt = append(id.Learnt, rekey.Fact{What: "ONVIF profiles " + strings.Join(profiles, ", "), From: from})
 	}

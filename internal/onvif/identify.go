@@ -26,7 +26,7 @@ func (d *Driver) Identify(ctx context.Context, t rekey.Target) (rekey.Identity, 
 		id, err = d.fingerprint(ctx, elsewhere.To)
 		id.Learnt = append(id.Learnt, rekey.Fact{What: "moved from " + at.Address(), From: "HTTP redirect"})
 		if elsewhere.To.TLS && !at.TLS {
-			note(&id, "redirected-to-https", fmt.Sprintf("At %s it only sends on to HTTPS at %s, which rekey uses.", at.Address(), elsewhere.To.Address()))
+			id.Odd("redirected-to-https", fmt.Sprintf("At %s it only sends on to HTTPS at %s, which rekey uses.", at.Address(), elsewhere.To.Address()))
 		}
 	}
 	if err != nil {
@@ -66,7 +66,7 @@ func readCertificate(id *rekey.Identity, c *transport.Client) {
 	if shown, is := c.Certificate(); is {
 		id.Learnt = append(id.Learnt, rekey.Fact{What: "certificate of " + shown.String(), From: "TLS handshake with " + c.At().Address()})
 		for _, o := range shown.Oddities(time.Now()) {
-			note(id, o.ID, o.Words)
+			id.Odd(o.ID, o.Words)
 		}
 	}
 }
@@ -102,7 +102,7 @@ func (s *service) readClock(ctx context.Context, id *rekey.Identity) (bool, erro
 		off := clock.Sub(now)
 		id.Learnt = append(id.Learnt, rekey.Fact{What: clockWords(off), From: "ONVIF " + operation})
 		if off.Abs() > clockMatters {
-			note(id, "clock-wrong", "Its "+clockWords(off)+": a temporary password goes by the recorder's day, and what it records is dated wrong; tell support the date that its screen shows, and set it right once you are in.")
+			id.Odd("clock-wrong", "Its "+clockWords(off)+": a temporary password goes by the recorder's day, and what it records is dated wrong; tell support the date that its screen shows, and set it right once you are in.")
 		}
 	}
 	return true, nil
@@ -259,6 +259,6 @@ func readRefusal(id *rekey.Identity, f *fault) {
 		id.Lock = &lock
 	}
 	if lock.Locked || f.status == http.StatusForbidden {
-		note(id, "banned-or-locked", "It refuses even a question without a login: the account or this computer's address may be locked. Wait 30 minutes without any login, then look again.")
+		id.Odd("banned-or-locked", "It refuses even a question without a login: the account or this computer's address may be locked. Wait 30 minutes without any login, then look again.")
 	}
 }

@@ -58,25 +58,9 @@ func fill(id *rekey.Identity, fresh rekey.Identity, from string) {
 	if id.Init == rekey.InitUnknown {
 		id.Init, add.Init = fresh.Init, fresh.Init
 	}
-	learn(&add, from)
+	add.Credit(from)
 	id.Learnt = append(id.Learnt, add.Learnt...)
 	for _, o := range fresh.Oddities {
-		note(id, o.ID, o.Words)
-	}
-}
-
-// learn notes for all that is known where it came from.
-func learn(id *rekey.Identity, from string) {
-	for _, f := range []struct {
-		what  string
-		known bool
-	}{
-		{"family", id.Family != ""}, {"vendor", id.Vendor != ""}, {"model", id.Model != ""}, {"class", id.Class != ""},
-		{"name", id.Name != ""}, {"serial", id.Serial != ""}, {"mac", id.MAC != ""}, {"uuid", id.UUID != ""},
-		{"firmware", id.Firmware != ""}, {"built", !id.Built.IsZero()}, {"init", id.Init != rekey.InitUnknown},
-	} {
-		if f.known {
-			id.Learnt = append(id.Learnt, rekey.Fact{What: f.what, From: from})
-		}
+		id.Odd(o.ID, o.Words)
 	}
 }

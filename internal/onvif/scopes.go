@@ -72,7 +72,7 @@ func readState(id *rekey.Identity, factory, operational bool) {
 	switch {
 	case factory && !operational:
 		id.Init = rekey.InitFactory
-		note(id, "factory-state", "It says that it is in its factory state: give it a password at once, before somebody else on the network does.")
+		id.Odd("factory-state", "It says that it is in its factory state: give it a password at once, before somebody else on the network does.")
 	case operational && !factory:
 		id.Init = rekey.InitDone
 	}
@@ -82,7 +82,7 @@ func readState(id *rekey.Identity, factory, operational bool) {
 func readHardware(id *rekey.Identity, value string) {
 	switch {
 	case numeric.MatchString(value):
-		note(id, "numeric-type", "It gives a type number in place of its model; read the model on its label or its Info page.")
+		id.Odd("numeric-type", "It gives a type number in place of its model; read the model on its label or its Info page.")
 	case strings.EqualFold(value, "NVR"), strings.EqualFold(value, "DVR"), strings.EqualFold(value, "XVR"), strings.EqualFold(value, "IPC"):
 		take(&id.Class, strings.ToUpper(value))
 	default:
@@ -116,14 +116,4 @@ func take(into *string, value string) {
 	if *into == "" {
 		*into = value
 	}
-}
-
-// note adds an oddity once.
-func note(id *rekey.Identity, oddity, words string) {
-	for _, o := range id.Oddities {
-		if o.ID == oddity {
-			return
-		}
-	}
-	id.Oddities = append(id.Oddities, rekey.Oddity{ID: oddity, Words: words})
 }

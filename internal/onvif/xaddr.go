@@ -92,5 +92,5 @@ func readXAddrs(id *rekey.Identity, words []string, source netip.Addr) (atSource
 
 // noteForeign tells that a device gives another address than the one it has here.
 func noteForeign(id *rekey.Identity, told, here string) {
-	note(id, "foreign-xaddr", fmt.Sprintf("It announces its ONVIF service at %s, but it answers at %s, which rekey uses; set its network settings right if other programs cannot reach it.", transport.Printable(told), here))
+	id.Odd("foreign-xaddr", fmt.Sprintf("It announces its ONVIF service at %s, but it answers at %s, which rekey uses; set its network settings right if other programs cannot reach it.", transport.Printable(told), here))
 }
