@@ -182,7 +182,7 @@ func othersWords(others []discover.Found) string {
 	if len(others) > most {
 		more = ", …"
 	}
-	return fmt.Sprintf("no recorders, but they answered: %d (%s%s); 'rekey look HOST' says what one is", len(others), strings.Join(words, ", "), more)
+	return fmt.Sprintf("no recorders, or too slow to tell, but something answered: %d (%s%s); 'rekey look HOST' says what one is", len(others), strings.Join(words, ", "), more)
 }
 
 // printFound is one line a box, and below it what else it told and what is odd.

@@ -42,13 +42,31 @@ func tiesOf(a answer) []tie {
 	return ties
 }
 
-// telling is a name in one form, or nothing where it is a placeholder, such as 0000.
+// shortestName is how long a name must be to belong to one device alone.
+const shortestName = 6
+
+// telling is a name in one form, or nothing where it is a placeholder that boxes
+// leave the factory with, such as 000000, 123456789 or unknown.
 func telling(name string) string {
 	name = strings.ToUpper(strings.TrimSpace(name))
-	if name == "" || strings.Trim(name, name[:1]) == "" {
+	if len(name) < shortestName || strings.Trim(name, name[:1]) == "" || counting(name) {
+		return ""
+	}
+	switch name {
+	case "UNKNOWN", "DEFAULT": // N/A, NONE and NULL are too short
 		return ""
 	}
 	return name
+}
+
+// counting: 0123456, or 1234567890123.
+func counting(name string) bool {
+	for n := range len(name) - 1 {
+		if d := name[n]; d < '0' || d > '9' || name[n+1] != '0'+(d-'0'+1)%10 {
+			return false
+		}
+	}
+	return true
 }
 
 // hardware is a MAC in one form, or nothing where it is not the address of one device.
@@ -67,23 +85,26 @@ func boxesOf(all []*said) [][]*said {
 	for _, s := range all {
 		boxes = append(boxes, []*said{s})
 	}
-	boxes = unite(boxes, bySerial, byDeviceID)
-	boxes = unite(boxes, byMAC)
-	boxes = unite(boxes, byUUID)
-	return unite(boxes, byAddress)
+	for _, kinds := range [][]tieKind{{bySerial, byDeviceID}, {byMAC}} {
+		boxes = unite(boxes, atOneAddress, kinds...) // what one address says is of one box, in whatever words
+		boxes = unite(boxes, wherever, kinds...)
+	}
+	boxes = unite(boxes, wherever, byUUID)
+	return unite(boxes, wherever, byAddress)
 }
+
+// Where a tie holds.
+const (
+	wherever     = false
+	atOneAddress = true
+)
 
 // unite joins boxes that have one of these ties, as far as no stronger one
 // speaks against it. Where it does between any two of those that would become
 // one, nobody can tell whose the rest are, and all stay apart.
-func unite(boxes [][]*said, kinds ...tieKind) [][]*said {
-	holders := map[tie][]int{}
-	for n, box := range boxes {
-		for t := range tiesWith(box, kinds) {
-			holders[t] = append(holders[t], n)
-		}
-	}
+func unite(boxes [][]*said, near bool, kinds ...tieKind) [][]*said {
 	j := newJoined(len(boxes))
+	holders := holdersOf(boxes, near, kinds)
 	for _, with := range holders {
 		if agree(boxes, with, kinds[0]) {
 			for _, n := range with[1:] {
@@ -108,6 +129,31 @@ func unite(boxes [][]*said, kinds ...tieKind) [][]*said {
 	return out
 }
 
+// held is a tie, and the address where it counts apart from others.
+type held struct {
+	tie tie
+	at  netip.Addr
+}
+
+// holdersOf are the boxes, by number, that have each tie.
+func holdersOf(boxes [][]*said, near bool, kinds []tieKind) map[held][]int {
+	holders := map[held][]int{}
+	for n, box := range boxes {
+		for _, s := range box {
+			for _, t := range s.ties {
+				h := held{tie: t}
+				if near {
+					h.at = s.from
+				}
+				if with := holders[h]; slices.Contains(kinds, t.kind) && (len(with) == 0 || with[len(with)-1] != n) {
+					holders[h] = append(with, n)
+				}
+			}
+		}
+	}
+	return holders
+}
+
 func tiesWith(box []*said, kinds []tieKind) map[tie]bool {
 	ties := map[tie]bool{}
 	for _, s := range box {
@@ -121,21 +167,26 @@ func tiesWith(box []*said, kinds []tieKind) map[tie]bool {
 }
 
 // agree reports whether no two of the boxes have different names of one kind
-// stronger than this.
+// stronger than this, and none may be in another's place. Any two are compared:
+// of three, one may share a name with each of the others that differ.
 func agree(boxes [][]*said, with []int, than tieKind) bool {
+	return sameNames(boxes, with, than) && !replaced(boxes, with)
+}
+
+func sameNames(boxes [][]*said, with []int, than tieKind) bool {
 	for kind := range than {
-		var first map[tie]bool
+		var before []map[tie]bool
 		for _, n := range with {
 			ties := tiesWith(boxes[n], []tieKind{kind})
 			if len(ties) == 0 {
 				continue
 			}
-			if first == nil {
-				first = ties
+			for _, other := range before {
+				if !overlap(other, ties) {
+					return false
+				}
 			}
-			if !overlap(first, ties) {
-				return false
-			}
+			before = append(before, ties)
 		}
 	}
 	return true

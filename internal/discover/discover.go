@@ -52,9 +52,10 @@ type Options struct {
 	// word counts more than a prober's. It must end with its context.
 	Identify func(ctx context.Context, host netip.Addr, open []int) (rekey.Identity, error)
 	Wait     time.Duration // for answers, after the last question by UDP; 1.5 s when 0
-	Rate     int           // questions a second, of UDP and TCP together; 2000 when 0
-	// Progress is told, a few times a second, how many of Options.Questions were
-	// asked. Like each of Find it is called by Find's own goroutine.
+	Rate     int           // questions a second, of UDP, TCP and Identify together; 2000 when 0
+	// Progress is told, a few times a second and at the end, also where the
+	// context ends, how many of Options.Questions were asked. Like each of Find it
+	// is called by Find's own goroutine.
 	Progress func(asked int)
 	// Trouble is told what could not be asked, and who answered that was not
 	// asked; Find goes on without.
@@ -82,7 +83,8 @@ type Found struct {
 }
 
 // Recorder reports whether it is a recorder as far as is known. Something else
-// that answered has the oddity not-a-recorder, with what it is in words.
+// that answered has the oddity not-a-recorder, with what it is in words; what
+// accepted connections and told nothing, and may be one, has no-answer.
 func (f Found) Recorder() bool { return f.Identity.Family != "" }
 
 // Find asks and calls each for every box as its answers come in: once, and

@@ -240,7 +240,7 @@ func TestAnswersFromElsewhereAreDropped(t *testing.T) {
 	if len(troubles) != 1 || !strings.Contains(troubles[0], "127.0.0.2") {
 		t.Errorf("%q", troubles)
 	}
-	if id := probe(t.Context(), rekey.Target{Host: "127.0.0.1"}, []Prober{p}); len(id) != 1 || id[0].Serial != "S1" {
+	if id := probe(t.Context(), only("127.0.0.1")[0], []Prober{p}); len(id) != 1 || id[0].Serial != "S1" {
 		t.Errorf("%+v", id)
 	}
 }

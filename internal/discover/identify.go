@@ -21,7 +21,9 @@ const (
 	probeWait = 1500 * time.Millisecond
 	// otherProbes is how long the other protocols have once one has answered: the
 	// host is there and awake, and on a network next door.
-	otherProbes = 300 * time.Millisecond
+	otherProbes = 150 * time.Millisecond
+	// wholeLimit is how long all of it may take.
+	wholeLimit = 30 * time.Second
 	// doorWait is how long it has to accept a connection.
 	doorWait = 3 * time.Second
 	// streamPort is where recorders serve streams (RTSP).
@@ -35,24 +37,31 @@ const (
 //
 // Where the person named no port and the usual web port is closed or no
 // recorder's, the usual one of TLS is tried, and the one that a discovery answer
-// names. rekey.ErrNotRecorder: something answers that nobody knows, and the
-// words say what. rekey.ErrUnreachable: nothing does.
+// names. A host name is looked up once, and all questions go to that address.
+// It takes 30 s at most. rekey.ErrNotRecorder: something answers that nobody
+// knows, and the words say what. rekey.ErrUnreachable: nothing does, or the name
+// has no address. rekey.ErrInput: it is no address of a host.
 func Identify(ctx context.Context, t rekey.Target, families, also []Identifier, probers []Prober) (rekey.Identity, error) {
+	ctx, cancel := context.WithTimeout(ctx, wholeLimit)
+	defer cancel()
+	here, err := resolve(ctx, rekey.Target{Host: t.Host}.String())
+	if err != nil {
+		return rekey.Identity{}, err
+	}
+	at := rekey.Target{Host: here.First.String(), Port: t.Port, TLS: t.TLS}
 	q := inquiry{families: families, also: also}
 	var wait sync.WaitGroup
-	var probed []rekey.Identity
-	wait.Go(func() { probed = probe(ctx, t, probers) })
-	web, streams := doors(ctx, t)
-	err := q.first(ctx, web)
+	wait.Go(func() { q.probed = probe(ctx, here, probers) })
+	web, streams := doors(ctx, at)
+	err = q.first(ctx, web)
 	wait.Wait()
 	if q.id == nil && t.Port == 0 {
-		more := answering(ctx, named(t, probed))
+		more := answering(ctx, named(at, q.probed))
 		err = cmp.Or(q.first(ctx, more), err)
 		if q.streams = streams && len(web)+len(more) == 0; q.streams {
-			err = q.first(ctx, []rekey.Target{t})
+			err = q.first(ctx, []rekey.Target{at})
 		}
 	}
-	q.beside = append(q.beside, probed...)
 	return q.result(ctx, t, err)
 }
 
@@ -81,29 +90,29 @@ func IdentifyOpen(ctx context.Context, host netip.Addr, open []int, families, al
 // inquiry is what is being learnt of one host.
 type inquiry struct {
 	families, also []Identifier
-	id             *rekey.Identity  // what a family knows
-	beside         []rekey.Identity // what others tell, in the order of its weight
+	id             *rekey.Identity // what a family knows
+	at             rekey.Target    // where it does
+	beside         []beside
+	probed         []rekey.Identity // what discovery answers tell
 	asked          []rekey.Target   // who answers there is of no family
 	streams        bool             // only streams answer there
 }
 
 // result merges, or says why there is nothing.
 func (q *inquiry) result(ctx context.Context, t rekey.Target, err error) (rekey.Identity, error) {
-	all := q.beside
-	if q.id != nil {
-		all = append([]rekey.Identity{*q.id}, all...)
+	id, others := q.atOneDoor()
+	for n := range q.probed {
+		id = mergeInto(id, &q.probed[n])
 	}
-	if ctx.Err() != nil {
-		return rekey.Identity{}, fmt.Errorf("%w: %s: %w", rekey.ErrUnreachable, t, ctx.Err())
-	}
-	if len(all) == 0 {
+	switch ended := ctx.Err(); {
+	case ended != nil && (id == nil || errors.Is(ended, context.Canceled)):
+		return rekey.Identity{}, fmt.Errorf("%w: %s: %w", rekey.ErrUnreachable, t, ended)
+	case id == nil:
 		return rekey.Identity{}, q.nobody(ctx, t, err)
+	case len(others) > 0:
+		id.Oddities = append(slices.Clone(id.Oddities), anotherDevice(others))
 	}
-	id := all[0]
-	for _, more := range all[1:] {
-		id = Merge(id, more)
-	}
-	return id, nil
+	return *id, nil
 }
 
 // nobody says what answers that nobody knows; where nothing does, that it does not.
@@ -140,10 +149,11 @@ func (q *inquiry) first(ctx context.Context, at []rekey.Target) (err error) {
 		wait.Wait()
 		for n, id := range told {
 			if id != nil {
-				q.beside = append(q.beside, credited(*id, q.also[n].Family()))
+				q.beside = append(q.beside, beside{t, credited(*id, q.also[n].Family())})
 			}
 		}
 		if q.id != nil {
+			q.at = t
 			return nil
 		}
 		err = failed
@@ -198,7 +208,8 @@ func usual(t rekey.Target) []rekey.Target {
 }
 
 // named are the web ports that discovery answers name, which were not asked yet.
-// Only the port is believed: the host stays the one that was named.
+// Only the port is believed, where it may be one: the host stays the one that was
+// named.
 func named(t rekey.Target, probed []rekey.Identity) []rekey.Target {
 	var at []rekey.Target
 	for _, id := range probed {
@@ -206,12 +217,18 @@ func named(t rekey.Target, probed []rekey.Identity) []rekey.Target {
 			web := i.Kind != rekey.InterfaceRTSP && i.Kind != rekey.InterfaceSDK && i.Kind != rekey.InterfaceSeat
 			there := rekey.Target{Host: t.Host, Port: i.Port, TLS: i.TLS}
 			asked := slices.ContainsFunc(usual(t), func(u rekey.Target) bool { return u.HTTPPort() == i.Port })
-			if web && i.Port != 0 && !asked && !slices.Contains(at, there) {
+			if web && mayBeWeb(i.Port) && !asked && !slices.Contains(at, there) {
 				at = append(at, there)
 			}
 		}
 	}
 	return at
+}
+
+// mayBeWeb keeps a discovery answer from sending us to a port of another service:
+// below 1024 those have theirs, above it people put web pages where they like.
+func mayBeWeb(port int) bool {
+	return port >= 80 && port < 90 || port == 443 || port >= 1024 && port <= 65535
 }
 
 // answering keeps the targets at which somebody accepts a connection.
@@ -240,11 +257,7 @@ func answering(ctx context.Context, at []rekey.Target) []rekey.Target {
 
 // probe asks one host by all probers at once and takes the first answer to each.
 // What others say in its place is not listened to.
-func probe(ctx context.Context, t rekey.Target, probers []Prober) []rekey.Identity {
-	r, err := resolve(ctx, rekey.Target{Host: t.Host}.String())
-	if err != nil {
-		return nil
-	}
+func probe(ctx context.Context, r Range, probers []Prober) []rekey.Identity {
 	told := make([]*rekey.Identity, len(probers))
 	var wait sync.WaitGroup
 	ctx, over := context.WithCancel(ctx)

@@ -68,7 +68,7 @@ func Merge(a, b rekey.Identity) rekey.Identity {
 	out.Resets = union(a.Resets, b.Resets, func(x, y string) bool { return x == y })
 	out.Oddities = union(a.Oddities, b.Oddities, func(x, y rekey.Oddity) bool { return x.ID == y.ID })
 	out.Oddities = slices.DeleteFunc(out.Oddities, func(o rekey.Oddity) bool {
-		return (o.ID == notARecorder && out.Family != "") || (o.ID == factoryState && out.Init != rekey.InitFactory)
+		return ((o.ID == notARecorder || o.ID == noAnswer) && out.Family != "") || (o.ID == factoryState && out.Init != rekey.InitFactory)
 	})
 	if slices.ContainsFunc(out.Oddities, func(o rekey.Oddity) bool { return o.ID == resetOff }) {
 		out.Resets, stands["resets"] = nil, false

@@ -1,6 +1,8 @@
 package discover
 
 import (
+	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 
 	"rekey"
@@ -38,6 +42,8 @@ func TestInNamespaces(t *testing.T) {
 		}
 		t.Run("web ports", w.webPorts)
 		t.Run("link-local", w.linkLocal)
+		t.Run("one hop", w.oneHop)
+		t.Run("long questions", w.longQuestions)
 		w.story(t)
 		return
 	}
@@ -293,7 +299,7 @@ func (w wire) linkLocal(t *testing.T) {
 	if got, _ := describe(t.Context(), at); len(answering(t.Context(), []rekey.Target{at})) != 1 || !strings.Contains(got, "not as a web page") {
 		t.Error(got)
 	}
-	if id := probe(t.Context(), rekey.Target{Host: host}, []Prober{words{name: "one", port: portOf(c)}}); len(id) != 1 {
+	if id := probe(t.Context(), places.Hosts[0], []Prober{words{name: "one", port: portOf(c)}}); len(id) != 1 {
 		t.Errorf("%+v", id)
 	}
 }
@@ -305,4 +311,68 @@ func (p portNamer) Parse(reply []byte, from netip.AddrPort) (rekey.Identity, err
 	id, err := p.words.Parse(reply, from)
 	id.Interfaces = []rekey.Interface{{Kind: rekey.InterfaceCGI, Host: "192.0.2.1", Port: 8080}}
 	return id, err
+}
+
+// oneHop: what asks the groups goes by its interface alone and one hop far.
+func (w wire) oneHop(t *testing.T) {
+	for _, a := range []string{"10.77.0.1", "fe80::1"} {
+		at := netip.MustParseAddr(a)
+		c, err := openAt(t.Context(), w.near, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		var hops, groupHops int
+		if at.Is4() {
+			p := ipv4.NewPacketConn(c)
+			hops, err = p.TTL()
+			groupHops, _ = p.MulticastTTL()
+		} else {
+			p := ipv6.NewPacketConn(c)
+			hops, err = p.HopLimit()
+			groupHops, _ = p.MulticastHopLimit()
+		}
+		if err != nil || hops != 1 || groupHops != 1 {
+			t.Errorf("%s: %d hops, to a group %d: %v", a, hops, groupHops, err)
+		}
+		raw, err := c.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var name string
+		failed := raw.Control(func(fd uintptr) { name, err = unix.GetsockoptString(int(fd), unix.SOL_SOCKET, unix.SO_BINDTODEVICE) })
+		if failed != nil || err != nil || name != w.near.Name {
+			t.Errorf("%s: kept on %q: %v", a, name, errors.Join(failed, err))
+		}
+	}
+}
+
+// long is a prober whose questions are as long as those of ONVIF.
+type long struct{ words }
+
+func (l long) Frame() []byte { return bytes.Repeat([]byte("?"), 700) }
+
+// longQuestions to hosts of this network that are silent wait in the sockets for
+// 3 s. No socket may have so many that it blocks: all are asked long before.
+func (w wire) longQuestions(t *testing.T) {
+	const cidr = "10.76.0.0/24"
+	o := Options{Hosts: mustRange(t, cidr), Wait: time.Hour, Trouble: func(err error) { t.Error(err) }}
+	for n := range 4 {
+		o.Probers = append(o.Probers, long{words{name: fmt.Sprint(n), port: 3702 + n}})
+	}
+	asked := 0
+	o.Progress = func(n int) { asked = n }
+	w.look()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := Find(ctx, o, func(Found) {}); !errors.Is(err, context.DeadlineExceeded) || asked != 4*254 {
+		t.Errorf("%d of %d questions in 2 s: %v", asked, o.Questions(), err)
+	}
+	w.look()
+	o.Wait, o.Ports = 0, UsualPorts()
+	began := time.Now()
+	if rows := find(t, o); len(rows) != 0 {
+		t.Errorf("%+v", rows)
+	}
+	t.Logf("%s, four probers with 700 bytes each: %d questions in %v", cidr, o.Questions(), time.Since(began).Round(time.Millisecond))
 }

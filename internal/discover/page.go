@@ -56,6 +56,9 @@ func describe(ctx context.Context, t rekey.Target) (words string, spoke bool) {
 			words += fmt.Sprintf(", with the title %q", title)
 		}
 	}
+	if to := plain(res.Header.Get("Location")); to != "" && res.StatusCode/100 == 3 {
+		words += fmt.Sprintf(", and points to %q", to)
+	}
 	if server := plain(res.Header.Get("Server")); server != "" {
 		words += fmt.Sprintf(", of the server %q", server)
 	}
@@ -68,12 +71,13 @@ var errSilent = errors.New("it says nothing")
 // program's log about servers that speak first.
 func fetch(ctx context.Context, t rekey.Target) (res *http.Response, body []byte, err error) {
 	where := net.JoinHostPort(t.Host, strconv.Itoa(t.HTTPPort()))
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", where)
+	wire, err := (&net.Dialer{}).DialContext(ctx, "tcp", where)
 	if err != nil {
 		return nil, nil, errSilent
 	}
-	defer func() { _ = conn.Close() }()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	defer func() { _ = wire.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = wire.Close() })()
+	conn := wire
 	if t.TLS {
 		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // #nosec G402 -- recorders sign their own; nothing is sent that anybody must not see
 	}

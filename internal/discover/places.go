@@ -121,10 +121,16 @@ func resolve(ctx context.Context, name string) (Range, error) {
 		return one(a)
 	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", t.Host)
+	if ctx.Err() != nil {
+		return Range{}, fmt.Errorf("%w: look up the name %q: %w", rekey.ErrUnreachable, t.Host, ctx.Err())
+	}
 	if err != nil || len(addrs) == 0 {
 		return Range{}, fmt.Errorf("%w: no address is known for the name %q, and no network interface has it%s", rekey.ErrUnreachable, t.Host, usableWords())
 	}
-	return one(addrs[0])
+	for n, a := range addrs {
+		addrs[n] = a.Unmap()
+	}
+	return one(slices.MinFunc(addrs, handiest))
 }
 
 // one is the range of a single host.
@@ -152,6 +158,9 @@ func rangeOf(p netip.Prefix) (Range, error) {
 	bits := p.Addr().BitLen() - p.Bits()
 	if bits > widestRange {
 		return Range{}, fmt.Errorf("%w: %s is too wide: it has 2^%d addresses, at most 2^%d are asked; name smaller ranges, or a network interface", rekey.ErrInput, p, bits, widestRange)
+	}
+	if a := p.Addr(); a.Is6() && a.IsLinkLocalUnicast() {
+		return Range{}, fmt.Errorf("%w: %s is a range within one network, and a range cannot say which; name the network interface, to ask everybody there%s", rekey.ErrInput, p, usableWords())
 	}
 	r := Range{p.Addr(), last(p)}
 	if _, err := one(r.Last); err != nil {

@@ -57,6 +57,15 @@ func TestResolveRefuses(t *testing.T) {
 	}
 }
 
+// A range has no zone: the advice is not to write one.
+func TestALinkLocalRangeIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := Resolve(t.Context(), []string{"fe80::/112"})
+	if !errors.Is(err, rekey.ErrInput) || !strings.Contains(err.Error(), "name the network interface") || strings.Contains(err.Error(), "%eth0") {
+		t.Error(err)
+	}
+}
+
 func TestInterfacesAreKeptApart(t *testing.T) {
 	t.Parallel()
 	p, err := Resolve(t.Context(), []string{"lo", "192.0.2.1", "lo"})

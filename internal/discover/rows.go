@@ -40,25 +40,49 @@ type rows struct {
 
 func newRows() *rows { return &rows{at: map[tie][]*said{}, told: map[int]Found{}} }
 
-// mostOfOne is how many different answers of one address are kept.
-const mostOfOne = 64
+const (
+	// mostOfOne is how many different answers to one prober an address may give,
+	// and how many answers one name may tie together.
+	mostOfOne = 64
+	// mostTogether is how many answers are divided into boxes at once, each time
+	// that one more hangs together with them.
+	mostTogether = 256
+)
 
 // add puts an answer in and returns the rows that are not as they were told.
 func (r *rows) add(a answer) []Found {
 	s := newSaid(a)
-	from := r.at[addressTie(a.from)]
-	for _, old := range from {
-		if old.rank == s.rank && old.order == s.order {
+	alike := 0
+	for _, old := range r.at[addressTie(a.from)] {
+		if old.rank != s.rank {
+			continue
+		}
+		if alike++; old.order == s.order {
 			return r.again(old, a)
 		}
 	}
-	if len(from) == mostOfOne {
+	bounded := r.bound(s)
+	switch {
+	case s.rank == 0 && !bounded: // identification is once a host, and always told
+		s.ties = nil
+	case s.rank != 0 && (alike == mostOfOne || !bounded):
 		return nil
 	}
 	for _, t := range s.ties {
 		r.at[t] = append(r.at[t], s)
 	}
 	return r.number(boxesOf(r.reach(s)))
+}
+
+// bound lets go of the ties of an answer that would make more hang together than
+// // anybody but a liar has, so that the work does not grow with the square of what
+// is said. It reports whether that did.
+func (r *rows) bound(s *said) bool {
+	s.ties = slices.DeleteFunc(s.ties, func(t tie) bool { return t.kind != byAddress && len(r.at[t]) >= mostOfOne })
+	if len(r.reach(s)) > mostTogether {
+		s.ties = []tie{addressTie(s.from)}
+	}
+	return len(r.reach(s)) <= mostTogether
 }
 
 // again: an answer word for word as before is no news, unless the box answers
@@ -114,8 +138,12 @@ func (r *rows) reach(first *said) []*said {
 // it; of several rows in one box the eldest stays and absorbs the others.
 func (r *rows) number(boxes [][]*said) []Found {
 	var news []Found
-	for _, box := range boxes {
+	claimed := doubles(boxes)
+	for n, box := range boxes {
 		f := foundOf(box)
+		if at := claimed[n]; len(at) > 0 {
+			f.Identity.Oddities = append(slices.Clone(f.Identity.Oddities), sameElsewhere(at))
+		}
 		var founders []*said
 		for _, s := range box {
 			if s.founded != 0 {

@@ -69,6 +69,7 @@ func (s *search) collect(ctx context.Context, asked <-chan error, each func(Foun
 	var over <-chan time.Time
 	progress := time.NewTicker(200 * time.Millisecond)
 	defer progress.Stop()
+	defer s.progress() // also of a search that is broken off
 	for {
 		select {
 		case <-ctx.Done():

@@ -29,6 +29,8 @@ const (
 	// identifyLimit.
 	mostIdentified = 16
 	identifyLimit  = 10 * time.Second
+	// identifyTurns is about how many questions that takes.
+	identifyTurns = 12
 )
 
 // UsualPorts are the TCP ports at which recorders are to be had: web, stream, and
@@ -127,24 +129,51 @@ func (w *sweep) inquire(ctx context.Context, host netip.Addr, open []int) {
 	a := answer{from: host}
 	if w.Identify == nil {
 		a.identity = notRecorder(fmt.Errorf("something answers at TCP %s", portWords(open)))
-	} else {
-		limited, cancel := context.WithTimeout(ctx, identifyLimit)
-		defer cancel()
-		id, err := w.Identify(limited, host, open)
-		if err != nil {
-			id = notRecorder(err)
-		}
-		a.identity = credited(id, "identification")
+		w.tell(ctx, heard{answer: a})
+		return
 	}
+	for range identifyTurns {
+		if turn(ctx, w.limiter, 1) != nil {
+			return
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, identifyLimit)
+	defer cancel()
+	id, err := w.Identify(limited, host, open)
+	late := errors.Is(limited.Err(), context.DeadlineExceeded)
+	var waited net.Error
+	switch {
+	case err == nil:
+	case errors.Is(err, rekey.ErrNotRecorder) || !late && !(errors.As(err, &waited) && waited.Timeout()):
+		id = notRecorder(err)
+	default:
+		id = silentAt(open, late)
+	}
+	a.identity = credited(id, "identification")
 	w.tell(ctx, heard{answer: a})
 }
 
-// notARecorder is the oddity of something that answers and is none.
-const notARecorder = "not-a-recorder"
+// Oddities of what answers and is not known to be a recorder.
+const (
+	notARecorder = "not-a-recorder"
+	noAnswer     = "no-answer" // it may be one that is busy or starts
+)
 
 func notRecorder(err error) rekey.Identity {
-	words := strings.TrimPrefix(err.Error(), rekey.ErrNotRecorder.Error()+": ")
-	return rekey.Identity{Init: rekey.InitUnknown, Oddities: []rekey.Oddity{{ID: notARecorder, Words: words}}}
+	return odd(notARecorder, strings.TrimPrefix(err.Error(), rekey.ErrNotRecorder.Error()+": "))
+}
+
+// silentAt is what accepts connections and lets every question wait.
+func silentAt(open []int, late bool) rekey.Identity {
+	in := ""
+	if late {
+		in = fmt.Sprintf(" in %d s", identifyLimit/time.Second)
+	}
+	return odd(noAnswer, fmt.Sprintf("something answers at TCP %s but told nothing%s; look again", portWords(open), in))
+}
+
+func odd(id, words string) rekey.Identity {
+	return rekey.Identity{Init: rekey.InitUnknown, Oddities: []rekey.Oddity{{ID: id, Words: words}}}
 }
 
 func portWords(ports []int) string {

@@ -100,19 +100,19 @@ func portOf(c net.PacketConn) int { return c.LocalAddr().(*net.UDPAddr).Port }
 // the second network nobody is asked.
 func (w wire) groups(t *testing.T) {
 	four := w.joined(t, w.far, groupV4)
-	serve(t, four, map[string][]string{"four?": {"four!serial=S4"}})
+	serve(t, four, map[string][]string{"four?": {"four!serial=GROUP4"}})
 	probers := []Prober{words{name: "four", port: portOf(four), groups: []netip.Addr{groupV4, groupV6}}}
-	want := []string{"S4"}
+	want := []string{"GROUP4"}
 	if w.six {
 		six := w.joined(t, w.far, groupV6)
-		serve(t, six, map[string][]string{"six?": {"six!serial=S6"}})
+		serve(t, six, map[string][]string{"six?": {"six!serial=GROUP6"}})
 		probers = append(probers, words{name: "six", port: portOf(six), groups: []netip.Addr{groupV6}})
-		want = append(want, "S6")
+		want = append(want, "GROUP6")
 	}
 	all := w.listen(t, w.shout+":0")
-	shouted := serve(t, all, map[string][]string{"all?": {"all!serial=SB"}})
+	shouted := serve(t, all, map[string][]string{"all?": {"all!serial=SHOUT1"}})
 	probers = append(probers, words{name: "all", port: portOf(all), groups: []netip.Addr{everybody}})
-	want = append(want, "SB")
+	want = append(want, "SHOUT1")
 	var others []*box
 	if w.behind != "" {
 		other := w.joined(t, w.behind, groupV4)
@@ -293,12 +293,12 @@ func (w wire) sweep(t *testing.T) {
 // oneBox answers at two addresses and by three protocols, and is one row.
 func (w wire) oneBox(t *testing.T) {
 	one := w.listen(t, w.a+":0")
-	serve(t, one, map[string][]string{"one?": {"one!serial=S1;model=N841"}})
-	serve(t, w.listen(t, fmt.Sprintf("%s:%d", w.b, portOf(one))), map[string][]string{"one?": {"one!serial=S1;mac=00:1f:54:00:00:01"}})
+	serve(t, one, map[string][]string{"one?": {"one!serial=SERIAL1;model=N841"}})
+	serve(t, w.listen(t, fmt.Sprintf("%s:%d", w.b, portOf(one))), map[string][]string{"one?": {"one!serial=SERIAL1;mac=00:1f:54:00:00:01"}})
 	two := w.listen(t, w.b+":0")
-	serve(t, two, map[string][]string{"two?": {"two!uuid=u1"}})
+	serve(t, two, map[string][]string{"two?": {"two!uuid=uuid-01"}})
 	three := w.joined(t, w.far, groupV4)
-	serve(t, three, map[string][]string{"three?": {"three!uuid=u1;model=weak"}})
+	serve(t, three, map[string][]string{"three?": {"three!uuid=uuid-01;model=weak"}})
 	places, err := Resolve(t.Context(), []string{w.network, w.near.Name})
 	if err != nil {
 		t.Fatal(err)
@@ -307,8 +307,8 @@ func (w wire) oneBox(t *testing.T) {
 		Probers: []Prober{words{name: "one", port: portOf(one)}, words{name: "two", port: portOf(two)}, words{name: "three", port: portOf(three), groups: []netip.Addr{groupV4}}},
 		Hosts:   places.Hosts, Interfaces: places.Interfaces, Wait: 700 * time.Millisecond,
 	})
-	f := rows["S1"]
-	if len(rows) != 1 || f.Identity.Model != "N841" || f.Identity.MAC == "" || f.Identity.UUID != "u1" || len(f.Addresses) < 2 {
+	f := rows["SERIAL1"]
+	if len(rows) != 1 || f.Identity.Model != "N841" || f.Identity.MAC == "" || f.Identity.UUID != "uuid-01" || len(f.Addresses) < 2 {
 		t.Errorf("%+v", rows)
 	}
 }
