@@ -123,7 +123,7 @@ func (f *loginFlags) fromVault(ctx context.Context, t rekey.Target) (rekey.Secre
 	if err != nil {
 		return rekey.Secret{}, err
 	}
-	id, err := f.identify(ctx, t)
+	id, err := f.recognise(ctx, t)
 	if err != nil {
 		return rekey.Secret{}, err
 	}

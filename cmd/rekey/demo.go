@@ -191,7 +191,7 @@ func (d *demo) findIt(ctx context.Context) (t rekey.Target, err error) {
 
 func (d *demo) lookAtWays(ctx context.Context, t rekey.Target) error {
 	d.open("Ways back in, the gentlest first")
-	id, err := d.identify(ctx, t)
+	id, err := d.recognise(ctx, t)
 	if err != nil {
 		return err
 	}

@@ -98,21 +98,33 @@ func (o *operator) besides() []discover.Identifier {
 	return []discover.Identifier{onvif.New(o.log())}
 }
 
+// ownProbers are the discovery protocols of the drivers.
+func (o *operator) ownProbers() []discover.Prober {
+	return []discover.Prober{dahua.Prober{UDPPort: int(o.discovery)}}
+}
+
 // probers is the visible list of discovery protocols.
 func (o *operator) probers() []discover.Prober {
-	all := []discover.Prober{dahua.Prober{UDPPort: int(o.discovery)}, hikvision.Prober{}}
+	all := append(o.ownProbers(), hikvision.Prober{})
 	for _, p := range onvif.Probers() {
 		all = append(all, p)
 	}
 	return all
 }
 
+// identify learns all that a box tells without a login.
 func (o *operator) identify(ctx context.Context, t rekey.Target) (rekey.Identity, error) {
 	id, err := discover.Identify(ctx, t, o.families(), o.besides(), o.probers())
 	if odd, differs := catalog.BrandDiffers(id); err == nil && differs {
 		id.Oddities = append(slices.Clone(id.Oddities), odd)
 	}
 	return id, err
+}
+
+// recognise learns what a run needs: which recorder it is, and who drives it. It
+// does not wait for protocols that no driver logs in by.
+func (o *operator) recognise(ctx context.Context, t rekey.Target) (rekey.Identity, error) {
+	return discover.Identify(ctx, t, o.families(), nil, o.ownProbers())
 }
 
 // identifyOpen identifies a host of a sweep.
@@ -185,7 +197,7 @@ func (o *operator) runner() (*job.Runner, error) {
 		return nil, err
 	}
 	return &job.Runner{
-		Dir: o.state, Drivers: o.drivers, Identify: o.identify, Vault: v, Log: o.securityLog(),
+		Dir: o.state, Drivers: o.drivers, Identify: o.recognise, Vault: v, Log: o.securityLog(),
 		Events: o.event, Now: time.Now,
 		Agree: func(context.Context, rekey.Plan) error { return nil },
 		Hands: nobody{o.talk},

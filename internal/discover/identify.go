@@ -19,9 +19,6 @@ const (
 	// probeWait is how long a single host has for its discovery answer. Others
 	// on its network would be asked for longer, but here the question goes to one.
 	probeWait = 1500 * time.Millisecond
-	// otherProbes is how long the other protocols have once one has answered: the
-	// host is there and awake, and on a network next door.
-	otherProbes = 150 * time.Millisecond
 	// wholeLimit is how long all of it may take.
 	wholeLimit = 30 * time.Second
 	// doorWait is how long it has to accept a connection.
@@ -260,15 +257,12 @@ func answering(ctx context.Context, at []rekey.Target) []rekey.Target {
 func probe(ctx context.Context, r Range, probers []Prober) []rekey.Identity {
 	told := make([]*rekey.Identity, len(probers))
 	var wait sync.WaitGroup
-	ctx, over := context.WithCancel(ctx)
-	defer over()
 	for n, p := range probers {
 		wait.Go(func() {
 			ctx, enough := context.WithCancel(ctx)
 			defer enough()
 			_ = Find(ctx, Options{Probers: []Prober{p}, Hosts: Hosts{r}, Wait: probeWait}, func(f Found) {
 				told[n] = &f.Identity
-				time.AfterFunc(otherProbes, over)
 				enough()
 			})
 		})
