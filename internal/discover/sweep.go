@@ -144,7 +144,7 @@ func (w *sweep) inquire(ctx context.Context, host netip.Addr, open []int) {
 	var waited net.Error
 	switch {
 	case err == nil:
-	case errors.Is(err, rekey.ErrNotRecorder) || !late && !(errors.As(err, &waited) && waited.Timeout()):
+	case errors.Is(err, rekey.ErrNotRecorder) || !late && (!errors.As(err, &waited) || !waited.Timeout()):
 		id = notRecorder(err)
 	default:
 		id = silentAt(open, late)
