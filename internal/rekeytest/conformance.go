@@ -28,7 +28,25 @@ type Box struct {
 	Clips    int       // recordings on it,
 	From, To time.Time // all of them within
 	Switch   string    // a service that it has and that nobody needs
+	Password string    // one that is hard on the wire and that its rule allows; empty: goodPassword
+	// Lacks are the tests that the family has no ability for, and why: what is
+	// tested in their place is that the driver says so.
+	Lacks map[string]string
+	// Untried are doors that it tells of and that the family cannot try, and why.
+	Untried map[rekey.InterfaceKind]string
+	// Lock is what it tells somebody whom it locked out.
+	Lock LockWords
 }
+
+// LockWords is how much a recorder says of its lock.
+type LockWords int
+
+// From all to nothing.
+const (
+	LockTimed   LockWords = iota // that it is locked and for how long
+	LockUntimed                  // that it is locked
+	LockUnsaid                   // a refusal as any other
+)
 
 // RunDriver tests every ability of a driver. plug switches on a new recorder
 // for each test and off at its end.
@@ -52,7 +70,14 @@ func RunDriver(t *testing.T, d rekey.Driver, plug func(t *testing.T) Box) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, d, plug(t))
+			b := plug(t)
+			if b.Password == "" {
+				b.Password = goodPassword
+			}
+			if b.Lacks[name] != "" {
+				test = lacking(name)
+			}
+			test(t, d, b)
 		})
 	}
 	t.Run("not a recorder", func(t *testing.T) {
@@ -124,6 +149,57 @@ func doors(t *testing.T, s rekey.Session) []rekey.Interface {
 		t.Fatal(err)
 	}
 	return list
+}
+
+// tried leaves out the doors that the family cannot try, of which it must say so
+// before a try is booked.
+func tried(t *testing.T, d rekey.Driver, b Box, list []rekey.Interface) (few []rekey.Interface) {
+	t.Helper()
+	for _, i := range list {
+		if b.Untried[i.Kind] == "" {
+			few = append(few, i)
+			continue
+		}
+		book := &Book{}
+		if err := d.Check(t.Context(), i, b.Admin, book); !errors.Is(err, rekey.ErrUnsupported) || book.Spent != 0 {
+			t.Errorf("%s: %d spent: %v", i, book.Spent, err)
+		}
+	}
+	return few
+}
+
+// lacking tests that a session says what it cannot do.
+func lacking(name string) func(*testing.T, rekey.Driver, Box) {
+	return func(t *testing.T, d rekey.Driver, b Box) {
+		s := open(t, d, b.HTTP, b.Admin)
+		err := rekey.ErrUnsupported // a session without the ability says it, too
+		switch name {
+		case "who is logged in":
+			if a, is := s.(rekey.ActiveUserLister); is {
+				_, err = a.ActiveUsers(t.Context())
+			}
+		case "lock policy":
+			if a, is := s.(rekey.LockPolicyReader); is {
+				_, err = a.LockPolicy(t.Context())
+			}
+			if a, is := s.(rekey.LockPolicySetter); is && errors.Is(err, rekey.ErrUnsupported) {
+				err = a.SetLockPolicy(t.Context(), rekey.LockPolicy{Enabled: true, Tries: 4, LockFor: 10 * time.Minute})
+			}
+		case "settings":
+			if a, is := s.(rekey.SettingsReader); is {
+				_, err = a.Settings(t.Context())
+			}
+		case "recordings":
+			if a, is := s.(rekey.RecordingLister); is {
+				err = a.Recordings(t.Context(), b.From, b.To, func(rekey.Recording) error { return nil })
+			}
+		default:
+			t.Fatalf("nobody may lack %q", name)
+		}
+		if !errors.Is(err, rekey.ErrUnsupported) {
+			t.Errorf("%s, which it has not: %v", name, err)
+		}
+	}
 }
 
 // oneOfEach leaves one door of each kind.

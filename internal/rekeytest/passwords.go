@@ -17,7 +17,7 @@ const (
 // wrongCountsOnce: each door tells, where it tells, one try fewer than the door before.
 func wrongCountsOnce(t *testing.T, d rekey.Driver, b Box) {
 	left := b.Tries
-	for _, i := range oneOfEach(doors(t, open(t, d, b.HTTP, b.Admin))) {
+	for _, i := range oneOfEach(tried(t, d, b, doors(t, open(t, d, b.HTTP, b.Admin)))) {
 		book := &Book{}
 		err := d.Check(t.Context(), i, with(b.Admin, "wrong-Pass1"), book)
 		left--
@@ -36,7 +36,7 @@ func wrongCountsOnce(t *testing.T, d rekey.Driver, b Box) {
 }
 
 func lock(t *testing.T, d rekey.Driver, b Box) {
-	list := doors(t, open(t, d, b.HTTP, b.Second))
+	list := tried(t, d, b, doors(t, open(t, d, b.HTTP, b.Second)))
 	var err error
 	for range b.Tries {
 		err = d.Check(t.Context(), list[0], with(b.Admin, "wrong-Pass1"), &Book{})
@@ -52,7 +52,7 @@ func lock(t *testing.T, d rekey.Driver, b Box) {
 			continue
 		}
 		// RTSP has no words for a lock; the other doors have.
-		if i.Kind != rekey.InterfaceRTSP && (!errors.Is(err, rekey.ErrLocked) || refused.LockedFor <= 0) {
+		if i.Kind != rekey.InterfaceRTSP && b.Lock != LockUnsaid && (!errors.Is(err, rekey.ErrLocked) || refused.LockedFor <= 0 && b.Lock == LockTimed) {
 			t.Errorf("%s: %v", i.Kind, err)
 		}
 	}
@@ -78,12 +78,12 @@ func change(t *testing.T, d rekey.Driver, b Box, at rekey.Target) {
 		t.Fatal(err)
 	}
 	s := open(t, d, at, b.Admin)
-	list := doors(t, s)
-	if err := s.(rekey.PasswordSetter).SetPassword(t.Context(), b.Admin.Password, rekey.NewSecret(goodPassword)); err != nil {
+	list := tried(t, d, b, doors(t, s))
+	if err := s.(rekey.PasswordSetter).SetPassword(t.Context(), b.Admin.Password, rekey.NewSecret(b.Password)); err != nil {
 		t.Fatal(err)
 	}
 	for _, i := range list {
-		if err := d.Check(t.Context(), i, with(b.Admin, goodPassword), &Book{}); err != nil {
+		if err := d.Check(t.Context(), i, with(b.Admin, b.Password), &Book{}); err != nil {
 			t.Errorf("the new password on %s (TLS %t): %v", i.Kind, i.TLS, err)
 		}
 	}
@@ -92,11 +92,16 @@ func change(t *testing.T, d rekey.Driver, b Box, at rekey.Target) {
 			t.Errorf("the old password on %s: %v", i.Kind, err)
 		}
 	}
-	if users, err := before.(rekey.ActiveUserLister).ActiveUsers(t.Context()); err == nil {
-		t.Errorf("a session from before the change lives: %v", users)
+	if a, is := before.(rekey.ActiveUserLister); is && b.Lacks["who is logged in"] == "" {
+		if users, err := a.ActiveUsers(t.Context()); err == nil {
+			t.Errorf("a session from before the change lives: %v", users)
+		}
 	}
 	// Where each request carries the password that was one wrong try more, and no second one.
-	if _, err := before.(rekey.ClockReader).Clock(t.Context()); err == nil || book.Spent != 1+book.Refused || book.Refused > 1 {
+	// It may stay unsettled: where a recorder says no more than "not authorized", that is
+	// what it says of a right that is lacking, too. The accounts are asked for, since some
+	// tell their clock to anybody.
+	if _, err := before.(rekey.AccountLister).Accounts(t.Context()); err == nil || book.Given != 1 || book.Spent > 2 || book.Refused > 1 {
 		t.Errorf("a dead session: %d logins, %d refused: %v", book.Spent, book.Refused, err)
 	}
 	for _, old := range []rekey.Session{before, s} {
@@ -119,7 +124,7 @@ func setPasswordRefused(t *testing.T, d rekey.Driver, b Box) {
 	}()
 	for name, pair := range map[string][2]rekey.Secret{
 		"too weak":     {b.Admin.Password, rekey.NewSecret(weakPassword)},
-		"wrong old":    {rekey.NewSecret("wrong-Pass1"), rekey.NewSecret(goodPassword)},
+		"wrong old":    {rekey.NewSecret("wrong-Pass1"), rekey.NewSecret(b.Password)},
 		"empty":        {b.Admin.Password, {}},
 		"the same one": {b.Admin.Password, b.Admin.Password},
 	} {
@@ -136,26 +141,26 @@ func setPasswordRefused(t *testing.T, d rekey.Driver, b Box) {
 
 func resetPassword(t *testing.T, d rekey.Driver, b Box) {
 	s := open(t, d, b.HTTP, b.Admin)
-	list := doors(t, s)
+	list := tried(t, d, b, doors(t, s))
 	r := s.(rekey.PasswordResetter)
 	if err := r.ResetPassword(t.Context(), b.Second.Account, rekey.NewSecret(weakPassword)); !errors.Is(err, rekey.ErrInput) && !errors.Is(err, rekey.ErrDenied) {
 		t.Errorf("too weak: %v", err)
 	}
-	if err := r.ResetPassword(t.Context(), b.Second.Account, rekey.NewSecret(goodPassword)); err != nil {
+	if err := r.ResetPassword(t.Context(), b.Second.Account, rekey.NewSecret(b.Password)); err != nil {
 		t.Fatal(err)
 	}
 	for _, i := range oneOfEach(list) {
-		if err := d.Check(t.Context(), i, with(b.Second, goodPassword), &Book{}); err != nil {
+		if err := d.Check(t.Context(), i, with(b.Second, b.Password), &Book{}); err != nil {
 			t.Errorf("the new password on %s: %v", i.Kind, err)
 		}
 		if err := d.Check(t.Context(), i, b.Second, &Book{}); !errors.Is(err, rekey.ErrDenied) {
 			t.Errorf("the old password on %s: %v", i.Kind, err)
 		}
 	}
-	if _, err := s.(rekey.ClockReader).Clock(t.Context()); err != nil {
+	if _, err := s.(rekey.AccountLister).Accounts(t.Context()); err != nil {
 		t.Errorf("the manager's own session: %v", err)
 	}
-	if err := r.ResetPassword(t.Context(), "nobody-of-that-name", rekey.NewSecret(goodPassword)); err == nil {
+	if err := r.ResetPassword(t.Context(), "nobody-of-that-name", rekey.NewSecret(b.Password)); err == nil {
 		t.Error("an account that is not there was given a password")
 	}
 }
