@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -460,4 +462,39 @@ func closed(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return l.Addr().String()
+}
+
+// A peer answers every question twice on a connection that is kept. net/http
+// wrote the second answer, byte for byte, to the standard log: to the terminal.
+func TestNothingUnaskedReachesTheTerminal(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for r := bufio.NewReader(c); ; {
+					if _, err := http.ReadRequest(r); err != nil {
+						return
+					}
+					_, _ = io.WriteString(c, strings.Repeat("HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\n\x1b[2Jhi\n", 2))
+				}
+			}()
+		}
+	}()
+	cmd := exec.Command("rekey", "look", l.Addr().String(), "--discovery-port", "9")
+	cmd.Env = append(os.Environ(), "REKEY_STATE="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	var ended *exec.ExitError
+	if !errors.As(err, &ended) || ended.ExitCode() != 8 || bytes.Contains(out, []byte("nsolicited")) || bytes.ContainsRune(out, 0x1b) {
+		t.Errorf("%v: %q", err, out)
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -27,6 +29,7 @@ func run(at func(point string)) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)   // a second Ctrl-C ends it at once
 	signal.Ignore(syscall.SIGPIPE) // a reader that went away does not stop a run midway
+	log.SetOutput(io.Discard)      // net/http writes there what a recorder sent unasked, byte for byte
 	err := newRootCommand(at).ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, syscall.EPIPE) {
 		fmt.Fprintln(os.Stderr, "rekey:", oneLine(err))
