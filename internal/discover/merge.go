@@ -110,20 +110,7 @@ func union[T any](a, b []T, like func(x, y T) bool) []T {
 
 // credited names the source of every field that has none yet.
 func credited(id rekey.Identity, source string) rekey.Identity {
-	learnt := slices.Clone(id.Learnt)
-	note := func(what string, known bool) {
-		if known && !slices.ContainsFunc(learnt, func(f rekey.Fact) bool { return f.What == what }) {
-			learnt = append(learnt, rekey.Fact{What: what, From: source})
-		}
-	}
-	for _, field := range texts(&id) {
-		note(field.what, *field.value != "")
-	}
-	note("channels", id.Channels != 0)
-	note("built", !id.Built.IsZero())
-	note("init", orEmpty(id.Init) != "")
-	note("resets", len(id.Resets) > 0)
-	note("lock", id.Lock != nil)
-	id.Learnt = learnt
+	id.Learnt = slices.Clone(id.Learnt)
+	id.Credit(source)
 	return id
 }
