@@ -151,12 +151,27 @@ type LoginLogReader interface {
 	Logins(ctx context.Context, since time.Time, each func(LoginRecord) error) error
 }
 
+// PasswordRuleReader reads what the recorder itself demands of a password.
+// ErrUnsupported: it does not tell.
+type PasswordRuleReader interface {
+	PasswordRule(ctx context.Context) (PasswordRule, error)
+}
+
+// ChannelLoginSetter sets the account and the password that the recorder logs in
+// with at one camera; the caller reads Channels again. ErrNotFound: there is no
+// camera at that channel. Other errors are as in PasswordSetter.
+type ChannelLoginSetter interface {
+	SetChannelLogin(ctx context.Context, channel int, l Login) error
+}
+
 // OwnAccountsSetter sets the password of an account in a list that one interface
-// has for itself, such as the ONVIF users of newer Dahua firmware. ErrNotFound:
-// there is no such account in that list. ErrUnsupported: the interface has no
-// list of its own. Other errors are as in PasswordSetter.
+// has for itself, such as the ONVIF users of newer Dahua firmware. old is the
+// password in that list; a recorder may want it and count a wrong one as a try,
+// which is booked then. ErrNotFound: there is no such account in that list.
+// ErrUnsupported: the interface has no list of its own, or wants old and it is
+// zero. Other errors are as in PasswordSetter.
 type OwnAccountsSetter interface {
-	SetOwnPassword(ctx context.Context, kind InterfaceKind, account string, new Secret) error
+	SetOwnPassword(ctx context.Context, kind InterfaceKind, account string, old, new Secret) error
 }
 
 // Recovery is what a recorder tells anybody of its own password reset.

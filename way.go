@@ -23,12 +23,14 @@ type Risk string
 
 // The risks that a plan may name.
 const (
-	RiskLoseFootage   Risk = "lose-footage"   // the way may erase recordings
-	RiskLoseSettings  Risk = "lose-settings"  // the way erases settings and accounts
-	RiskSkipFootage   Risk = "skip-footage"   // go on without saving the footage first
-	RiskLockAccount   Risk = "lock-account"   // a login try that may lock the account if the password is wrong
-	RiskLeaveUnknown  Risk = "leave-unknown"  // close a run although nobody knows which password is in force
-	RiskClearPassword Risk = "clear-password" // the new password would cross the network unencrypted
+	RiskLoseFootage    Risk = "lose-footage"    // the way may erase recordings
+	RiskLoseSettings   Risk = "lose-settings"   // the way erases settings and accounts
+	RiskSkipFootage    Risk = "skip-footage"    // go on without saving the footage first
+	RiskLockAccount    Risk = "lock-account"    // a login try that may lock the account if the password is wrong
+	RiskLeaveUnknown   Risk = "leave-unknown"   // close a run although nobody knows which password is in force
+	RiskClearPassword  Risk = "clear-password"  // the new password would cross the network unencrypted
+	RiskBasicLogin     Risk = "basic-login"     // the password of the login crosses the network readable: the recorder knows nothing else
+	RiskNewCertificate Risk = "new-certificate" // the recorder shows another certificate than before
 )
 
 // Certainty tells how sure a fact of the catalogue is.
@@ -87,6 +89,7 @@ const (
 	StepChange StepKind = "change"
 	StepVerify StepKind = "verify"
 	StepHarden StepKind = "harden"
+	StepWatch  StepKind = "watch" // who still comes with the old password, and which cameras went dark
 	StepRecord StepKind = "record"
 )
 
@@ -104,6 +107,10 @@ type Plan struct {
 	Steps    []Step   `json:"steps"`
 	Risks    []Risk   `json:"risks,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
+	// LoggedIn is who was logged in when the plan was made, and Channels how the
+	// cameras were, as far as the recorder tells.
+	LoggedIn []ActiveUser `json:"logged_in,omitempty"`
+	Channels []Channel    `json:"channels,omitempty"`
 }
 
 // Outcome is how a change ended.

@@ -140,7 +140,7 @@ func runs() []run {
 			}
 			return p
 		}, do: func(ctx context.Context, s *session) error {
-			return s.SetOwnPassword(ctx, rekey.InterfaceONVIF, "admin", rekey.NewSecret(newPassword))
+			return s.SetOwnPassword(ctx, rekey.InterfaceONVIF, "admin", rekey.Secret{}, rekey.NewSecret(newPassword))
 		}},
 		{name: "CGI", tls: true, change: true, peer: byCGI, do: setOwn},
 		{name: "by a manager", tls: true, change: true, peer: byCGI, do: reset},

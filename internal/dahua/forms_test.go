@@ -110,7 +110,7 @@ func TestWhatCannotBeCarried(t *testing.T) {
 	s, _ := opened(t, &peer{}, true)
 	for _, err := range []error{
 		s.SetPassword(t.Context(), rekey.NewSecret(testPassword), rekey.NewSecret("a\x00b")), s.ResetPassword(t.Context(), "guard", rekey.NewSecret("a\nb")),
-		s.SetOwnPassword(t.Context(), rekey.InterfaceONVIF, "admin", rekey.NewSecret("\xff")),
+		s.SetOwnPassword(t.Context(), rekey.InterfaceONVIF, "admin", rekey.Secret{}, rekey.NewSecret("\xff")),
 	} {
 		if !errors.Is(err, rekey.ErrInput) {
 			t.Error(err)

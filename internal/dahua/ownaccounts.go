@@ -20,7 +20,7 @@ const onvifPassword = "userManager.onvifmodifyPassword"
 // account is the one that is logged in, that one is told as the old password, and
 // booked as a try; for another account no old password is told, and the recorder
 // may want one.
-func (s *session) SetOwnPassword(ctx context.Context, kind rekey.InterfaceKind, account string, new rekey.Secret) error {
+func (s *session) SetOwnPassword(ctx context.Context, kind rekey.InterfaceKind, account string, _, new rekey.Secret) error {
 	switch {
 	case kind != rekey.InterfaceONVIF:
 		return fmt.Errorf("%w: of this family only ONVIF has accounts of its own, not %q", rekey.ErrUnsupported, kind)

@@ -105,7 +105,7 @@ func TestSetOwnPassword(t *testing.T) {
 				tc.account = "admin"
 			}
 			s, b := opened(t, tc.box.peer(t), tc.tls, tc.options...)
-			err := s.SetOwnPassword(t.Context(), tc.kind, tc.account, rekey.NewSecret("new"))
+			err := s.SetOwnPassword(t.Context(), tc.kind, tc.account, rekey.Secret{}, rekey.NewSecret("new"))
 			if !errors.Is(err, tc.want) || (tc.want != nil && tc.want != rekey.ErrUnknown && errors.Is(err, rekey.ErrUnknown)) {
 				t.Errorf("%v, want %v", err, tc.want)
 			}
@@ -131,7 +131,7 @@ func TestSetOwnPasswordWhereThereIsNone(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]*peer{"older RPC2": {}, "no RPC2": {noRPC: true}} {
 		s, b := opened(t, p, true)
-		if err := s.SetOwnPassword(t.Context(), rekey.InterfaceONVIF, "admin", rekey.NewSecret("new")); !errors.Is(err, rekey.ErrUnsupported) || b.spent != 1 {
+		if err := s.SetOwnPassword(t.Context(), rekey.InterfaceONVIF, "admin", rekey.Secret{}, rekey.NewSecret("new")); !errors.Is(err, rekey.ErrUnsupported) || b.spent != 1 {
 			t.Errorf("%s: %+v: %v", name, b, err)
 		}
 	}
@@ -145,7 +145,7 @@ func TestSetOwnPasswordAfterSetPassword(t *testing.T) {
 	p.rpc["Security.modifyPasswordPlain"] = says(`{"id":$ID,"result":true}`)
 	s, b := opened(t, p, false)
 	err := errors.Join(s.SetPassword(t.Context(), rekey.NewSecret(testPassword), rekey.NewSecret(newPassword)),
-		s.SetOwnPassword(t.Context(), rekey.InterfaceONVIF, "admin", rekey.NewSecret(newPassword)))
+		s.SetOwnPassword(t.Context(), rekey.InterfaceONVIF, "admin", rekey.Secret{}, rekey.NewSecret(newPassword)))
 	if err != nil || b.spent != 2 || b.given != 2 {
 		t.Errorf("%+v: %v", b, err)
 	}

@@ -43,7 +43,7 @@ func (s *session) ResetPassword(ctx context.Context, account string, new rekey.S
 
 // SetOwnPassword is ResetPassword for the ONVIF users, which are the list that
 // this session works on.
-func (s *session) SetOwnPassword(ctx context.Context, kind rekey.InterfaceKind, account string, new rekey.Secret) error {
+func (s *session) SetOwnPassword(ctx context.Context, kind rekey.InterfaceKind, account string, _, new rekey.Secret) error {
 	if kind != rekey.InterfaceONVIF {
 		return fmt.Errorf("%w: ONVIF tells nothing of a list of users that %q has for itself", rekey.ErrUnsupported, kind)
 	}

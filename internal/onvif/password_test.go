@@ -51,10 +51,10 @@ func TestResetPasswordKeepsTheLevel(t *testing.T) {
 	if p.users[1] != (peerUser{"guard", newPassword, "Operator"}) || p.users[0].password != testPassword || b.spent != 1 {
 		t.Errorf("%+v", b)
 	}
-	if err := s.SetOwnPassword(t.Context(), rekey.InterfaceONVIF, "guard", secret(newPassword+"2")); err != nil || p.users[1].password != newPassword+"2" {
+	if err := s.SetOwnPassword(t.Context(), rekey.InterfaceONVIF, "guard", rekey.Secret{}, secret(newPassword+"2")); err != nil || p.users[1].password != newPassword+"2" {
 		t.Error(err)
 	}
-	if err := s.SetOwnPassword(t.Context(), rekey.InterfaceCGI, "guard", secret(newPassword)); !errors.Is(err, rekey.ErrUnsupported) {
+	if err := s.SetOwnPassword(t.Context(), rekey.InterfaceCGI, "guard", rekey.Secret{}, secret(newPassword)); !errors.Is(err, rekey.ErrUnsupported) {
 		t.Error(err)
 	}
 }
