@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -113,5 +114,41 @@ func TestMkdirAllMakesPrivateFoldersAndKeepsOthers(t *testing.T) {
 	}
 	if err := MkdirAll(filepath.Join(file, "x")); err == nil {
 		t.Error("a folder was made below a file")
+	}
+}
+
+// A child that is being started holds its parent's files until it is another
+// program: what the parent let go in that moment was found held by the next.
+func TestUnlockedWhileChildrenStart(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "lock")
+	done := make(chan error)
+	go func() {
+		var err error
+		for range 100 {
+			err = errors.Join(err, exec.Command(os.Args[0], "-test.run=^$").Run())
+		}
+		done <- err
+	}()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		default:
+			unlock, err := TryLock(name)
+			if err == nil {
+				err = unlock()
+			}
+			if err != nil {
+				t.Error(err)
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+				return
+			}
+		}
 	}
 }

@@ -20,5 +20,9 @@ func tryLock(name string) (func() error, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return f.Close, nil
+	return func() error {
+		// Closing alone is not enough: a child that is about to be another program
+		// holds the file for a moment longer, and with it the lock.
+		return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+	}, nil
 }
