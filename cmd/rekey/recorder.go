@@ -52,14 +52,20 @@ type recorderMade struct {
 }
 
 func (v *recorderVerb) initCommand() *cobra.Command {
-	var model, name, passwordFile, deskKeyFile string
+	var face, model, name, passwordFile, deskKeyFile string
+	var cameras int
 	var spec clips.Spec
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "make a recorder: identity, keys, settings, footage",
-		Args:  cobra.NoArgs,
+		Long: `init makes a recorder in a folder. Its face says which kind it is: the doors it has, how
+they take logins, its password rule and its lock. The faces are ` + faceNames() + `.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			c := recorder.Config{Model: model, Name: name}
+			c := recorder.Config{Face: recorder.Face(face), Model: model, Name: name}
+			if c.Cameras, err = poeCameras(cameras); err != nil {
+				return err
+			}
 			if passwordFile != "" {
 				if c.AdminPassword, err = readSecretFile(passwordFile); err != nil {
 					return err
@@ -83,14 +89,39 @@ func (v *recorderVerb) initCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&model, "model", "N841", "model, such as N841")
+	f.StringVar(&face, "face", string(recorder.FaceN841), "kind of recorder: "+faceNames())
+	f.StringVar(&model, "model", "", "another model's name for the face n841, such as D841 (default: the face's own)")
 	f.StringVar(&name, "name", "", "what its owner calls it")
 	f.StringVar(&passwordFile, "admin-password-file", "", "file with the password of the account admin (default: factory state)")
 	f.IntVar(&spec.Days, "days", 2, "days of footage")
 	f.IntVar(&spec.Channels, "channels", 2, "channels")
 	f.IntVar(&spec.ClipSeconds, "clip-seconds", 5, "length of each recording")
+	f.IntVar(&cameras, "cameras", 0, "cameras behind the recorder that have its own password, as those on its PoE ports; at most one a channel")
 	f.StringVar(&deskKeyFile, "desk-key", "", "file with the public key of a support desk (desk.pub); the recorder's key is sealed to it in enrolment.json")
 	return cmd
+}
+
+// faceNames lists the faces for a person.
+func faceNames() string {
+	var names []string
+	for _, f := range recorder.Faces() {
+		names = append(names, string(f))
+	}
+	return strings.Join(names, ", ")
+}
+
+// poeCameras are cameras at addresses of the documentation range, with the
+// recorder's own password.
+func poeCameras(n int) ([]recorder.Camera, error) {
+	const most = 64
+	if n < 0 || n > most {
+		return nil, fmt.Errorf("%w: --cameras %d; expected 0 to %d", rekey.ErrInput, n, most)
+	}
+	var cameras []recorder.Camera
+	for i := range n {
+		cameras = append(cameras, recorder.Camera{Address: fmt.Sprintf("192.0.2.%d", 101+i)})
+	}
+	return cameras, nil
 }
 
 // String is the result for a person.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,8 +21,9 @@ func (v *recorderVerb) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "switch the recorder on until stopped",
 		Long: `serve runs the recorder until SIGTERM or an interrupt. Every address is IP:PORT, port 0
-takes a free one, and "off" leaves that face out. Everything listens on loopback unless
-told otherwise; a real recorder would use ports 80, 443, 554 and UDP 37810.
+takes a free one, and "off" leaves that door out; doors that the recorder's face does not
+have are left out anyway. Everything listens on loopback unless told otherwise; a real
+recorder would use ports 80, 443, 554, 35000 for the maker's own client and UDP 37810.
 
 The local seat stands for monitor and mouse. It is served on loopback only, on a listener
 of its own, and is entered with the seat token that is printed here: whoever reads it
@@ -48,6 +50,7 @@ stands in front of the box.`,
 	f.StringVar(&o.Listen.HTTP, "http", loopback, "web page, RPC2 and CGI")
 	f.StringVar(&o.Listen.HTTPS, "https", loopback, "the same with TLS and the recorder's own certificate")
 	f.StringVar(&o.Listen.RTSP, "rtsp", loopback, "video streams")
+	f.StringVar(&o.Listen.SDK, "sdk", loopback, "port of the maker's own client; nothing is spoken there")
 	f.StringVar(&o.Listen.Discovery, "discovery", loopback, "discovery (UDP)")
 	f.StringVar(&o.Listen.Seat, "seat", loopback, "local seat; loopback only")
 	f.StringVar(&o.Desk, "desk", "", "host of the support desk, for the QR code beside a challenge")
@@ -71,6 +74,30 @@ func (v *recorderVerb) ready(cmd *cobra.Command, ready appliance.Ready, file str
 	fmt.Fprintf(cmd.ErrOrStderr(), "seat token: %s\n", ready.SeatToken)
 	public := ready
 	public.SeatToken = ""
-	return v.tell(cmd, "serving", public, "recorder %s %s is on\n  web page    %s  %s\n  video       %s\n  discovery   udp %s\n  local seat  %s",
-		ready.Model, ready.DeviceID, ready.HTTP, ready.HTTPS, ready.RTSP, ready.Discovery, ready.Seat)
+	return v.tell(cmd, "serving", public, "%s", servingText(public))
+}
+
+// servingText says where the recorder is, for a person.
+func servingText(r appliance.Ready) string {
+	text := fmt.Sprintf("recorder %s %s is on", r.Model, r.DeviceID)
+	for _, door := range []struct{ name, at string }{
+		{"web page", strings.TrimSpace(r.HTTP + "  " + r.HTTPS)},
+		{"video", r.RTSP},
+		{"ONVIF", r.ONVIF},
+		{"own client", r.SDK},
+		{"discovery", udp(r.Discovery)},
+		{"local seat", r.Seat},
+	} {
+		if door.at != "" {
+			text += fmt.Sprintf("\n  %-10s  %s", door.name, door.at)
+		}
+	}
+	return text
+}
+
+func udp(at string) string {
+	if at == "" {
+		return ""
+	}
+	return "udp " + at
 }

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"crypto/md5"
+	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -33,17 +34,25 @@ func HA1(account, realm, password string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// withPassword gives an account a new password: both forms of it, or neither.
+func sealedContext(name string) string { return "recorder password\x00" + name }
+
+// withPassword gives an account a new password: all forms of it, or none. The
+// password itself is among them because recorders cannot do without: ONVIF's
+// token, SHA-256 digests and logins at cameras are made of nothing less.
 func (b *Box) withPassword(a account, name string, pw rekey.Secret) (account, error) {
 	phc, err := b.argon.Hash(pw, b.rand)
 	if err != nil {
 		return a, storageError("hash the password", err)
 	}
-	sealed, err := b.seal.seal([]byte(HA1(name, b.id.Realm, pw.Reveal())), ha1Context(name))
+	ha1, err := b.seal.seal([]byte(HA1(name, b.id.Realm, pw.Reveal())), ha1Context(name))
 	if err != nil {
 		return a, storageError("seal the digest secret", err)
 	}
-	a.Hash, a.HA1, a.Fails, a.Changed = phc, sealed, 0, b.now().UTC().Truncate(1e9)
+	sealed, err := b.seal.seal([]byte(pw.Reveal()), sealedContext(name))
+	if err != nil {
+		return a, storageError("seal the password", err)
+	}
+	a.Hash, a.HA1, a.Sealed, a.Fails, a.Changed = phc, ha1, sealed, 0, b.now().UTC().Truncate(1e9)
 	return a, nil
 }
 
@@ -54,10 +63,10 @@ func (b *Box) Initialised() bool { return len(b.state().Accounts) > 0 }
 // rekey.ErrConflict once there is an account: there is no default password and
 // no second first time, but by the button.
 func (b *Box) FirstSetup(name string, pw rekey.Secret, from Client) error {
-	if err := checkNewAccount(name, pw); err != nil {
+	if err := checkNewAccount(b.traits.Rule, name, pw); err != nil {
 		return err
 	}
-	made, err := b.withPassword(account{Group: GroupAdmin, Memo: name + " 's account", Reserved: true}, name, pw)
+	setUp, err := b.setUp(name, pw)
 	if err != nil {
 		return err
 	}
@@ -65,27 +74,84 @@ func (b *Box) FirstSetup(name string, pw rekey.Secret, from Client) error {
 		if len(next.Accounts) > 0 {
 			return nil, fmt.Errorf("%w: the recorder is set up already; log in instead", rekey.ErrConflict)
 		}
-		next.put(name, made)
+		setUp(next)
 		return []seclog.Record{from.record(name, "setup.done", name, "ok"), from.record(name, "password.set", name, "ok")}, nil
 	})
 }
 
+// setUp prepares the first set-up: the admin on every list, the accounts that
+// such a recorder comes with, and the cameras that take the admin's password.
+func (b *Box) setUp(name string, pw rekey.Secret) (func(*state), error) {
+	admin, err := b.withPassword(account{Group: GroupAdmin, Memo: name + " 's account", Reserved: true}, name, pw)
+	if err != nil {
+		return nil, err
+	}
+	preset := map[string]account{}
+	for _, p := range b.traits.Preset {
+		// Nobody knows its password: no source tells it.
+		if preset[p.Name], err = b.withPassword(account{Group: p.Group, Memo: p.Memo, Reserved: true}, p.Name, randomPassword()); err != nil {
+			return nil, err
+		}
+	}
+	return func(next *state) {
+		next.put(mainList, name, admin)
+		for other, a := range preset {
+			if other != name {
+				next.put(mainList, other, a)
+			}
+		}
+		if b.traits.ONVIF == ONVIFOwn {
+			next.put(onvifList, name, admin)
+		}
+		next.pairCameras(admin.Sealed, name)
+	}, nil
+}
+
+func randomPassword() rekey.Secret { return rekey.NewSecret(rand.Text()) }
+
+// list is one of the box's lists of accounts.
+type list int
+
+const (
+	mainList  list = iota
+	onvifList      // of security baseline 2
+)
+
+// listOf is the list that a door logs in.
+func (b *Box) listOf(via rekey.InterfaceKind) list {
+	if via == rekey.InterfaceONVIF && b.traits.ONVIF == ONVIFOwn {
+		return onvifList
+	}
+	return mainList
+}
+
+func (s *state) accounts(l list) map[string]account {
+	if l == onvifList {
+		return s.ONVIF
+	}
+	return s.Accounts
+}
+
 // put stores an account under a new epoch, which ends every session it had.
-func (s *state) put(name string, a account) {
+func (s *state) put(l list, name string, a account) {
 	s.Epoch++
 	a.Epoch = s.Epoch
-	s.Accounts[name] = a
+	if l == onvifList && s.ONVIF == nil {
+		s.ONVIF = map[string]account{}
+	}
+	s.accounts(l)[name] = a
 }
 
 // Accounts lists the accounts by name. Passwords are never listed.
-func (b *Box) Accounts() []rekey.Account {
-	s := b.state()
-	var list []rekey.Account
-	for _, name := range slices.Sorted(maps.Keys(s.Accounts)) {
-		a := s.Accounts[name]
-		list = append(list, rekey.Account{Name: name, Group: a.Group, Memo: a.Memo, Reserved: a.Reserved, Changed: a.Changed})
+func (b *Box) Accounts() []rekey.Account { return listed(b.state().Accounts) }
+
+func listed(accounts map[string]account) []rekey.Account {
+	var all []rekey.Account
+	for _, name := range slices.Sorted(maps.Keys(accounts)) {
+		a := accounts[name]
+		all = append(all, rekey.Account{Name: name, Group: a.Group, Memo: a.Memo, Reserved: a.Reserved, Changed: a.Changed})
 	}
-	return list
+	return all
 }
 
 // Epoch rises when the account's password changes or it is made anew: sessions
@@ -97,36 +163,44 @@ func (b *Box) Epoch(name string) uint64 { return b.state().Accounts[name].Epoch 
 // the old one is tried, which is a login try as any other. actor, who is logged
 // in, is the account itself or an admin.
 func (b *Box) SetPassword(actor, name string, old, new rekey.Secret, from Client) error {
-	if err := checkPassword(name, new.Reveal()); err != nil {
+	return b.changePassword(mainList, actor, name, old, new, from)
+}
+
+func (b *Box) changePassword(l list, actor, name string, old, new rekey.Secret, from Client) error {
+	if err := b.CheckPassword(name, new); err != nil {
 		return err
 	}
 	if old.Equal(new) {
 		return &PolicyError{"same", "must not be the old one"}
 	}
 	if actor != name {
-		if err := b.state().mustBeAdmin(actor); err != nil {
+		if err := b.state().mustBeAdmin(mainList, actor); err != nil {
 			return err
 		}
 	}
 	b.tries.Lock()
 	defer b.tries.Unlock()
-	if _, err := b.try(name, from, matches(old)); err != nil {
+	if _, err := b.try(l, name, from, matches(old)); err != nil {
 		return err
 	}
-	return b.setPassword(actor, name, new, from, wayOwn)
+	return b.setPassword(l, actor, name, new, from, wayOwn)
 }
 
 // ResetPassword sets another's password by an admin who is logged in.
 func (b *Box) ResetPassword(manager, name string, new rekey.Secret, from Client) error {
-	if err := checkPassword(name, new.Reveal()); err != nil {
+	return b.resetPassword(mainList, manager, name, new, from)
+}
+
+func (b *Box) resetPassword(l list, manager, name string, new rekey.Secret, from Client) error {
+	if err := b.CheckPassword(name, new); err != nil {
 		return err
 	}
 	b.tries.Lock()
 	defer b.tries.Unlock()
-	if err := b.state().mustBeAdmin(manager); err != nil {
+	if err := b.state().mustBeAdmin(l, manager); err != nil {
 		return err
 	}
-	return b.setPassword(manager, name, new, from, wayAdmin)
+	return b.setPassword(l, manager, name, new, from, wayAdmin)
 }
 
 // How a password was set, as the record has it.
@@ -139,8 +213,8 @@ const (
 // setPassword is the one transaction by which a password changes: both hashes,
 // the counter, the epoch and the record. It ends a recovery of the account that
 // is under way. The caller holds tries, so that no try is under way.
-func (b *Box) setPassword(actor, name string, pw rekey.Secret, from Client, way string) error {
-	a, known := b.state().Accounts[name]
+func (b *Box) setPassword(l list, actor, name string, pw rekey.Secret, from Client, way string) error {
+	a, known := b.state().accounts(l)[name]
 	if !known {
 		return unknownAccount(name)
 	}
@@ -149,27 +223,42 @@ func (b *Box) setPassword(actor, name string, pw rekey.Secret, from Client, way 
 		return err
 	}
 	err = b.commit(func(next *state) ([]seclog.Record, error) {
-		if next.Accounts[name].Epoch != a.Epoch {
+		if next.accounts(l)[name].Epoch != a.Epoch {
 			return nil, fmt.Errorf("%w: account %q was changed by somebody else meanwhile", rekey.ErrConflict, name)
 		}
-		next.put(name, made)
-		set := from.record(actor, "password.set", name, "ok")
+		next.put(l, name, made)
+		set := from.record(actor, l.event("password.set"), name, "ok")
 		set.Detail["way"] = way
+		if l != mainList {
+			return []seclog.Record{set}, nil
+		}
 		records := []seclog.Record{set, from.record("recorder", "sessions.revoked", name, "ok")}
 		if way == wayTemporary {
 			records = append(records, next.mistrust(name, from)...)
 		}
 		return records, nil
 	})
-	if err != nil {
+	if err != nil || l != mainList {
 		return err
 	}
 	return b.cancelSupport(name, "password set")
 }
 
+// event names an event on another list than the recorder's own.
+func (l list) event(name string) string {
+	if l == onvifList {
+		return "onvif." + name
+	}
+	return name
+}
+
 // AddAccount makes an account. Of a, the fields Name, Group and Memo count.
 func (b *Box) AddAccount(manager string, a rekey.Account, pw rekey.Secret, from Client) error {
-	if err := checkNewAccount(a.Name, pw); err != nil {
+	return b.addAccount(mainList, manager, a, pw, from)
+}
+
+func (b *Box) addAccount(l list, manager string, a rekey.Account, pw rekey.Secret, from Client) error {
+	if err := checkNewAccount(b.traits.Rule, a.Name, pw); err != nil {
 		return err
 	}
 	if a.Group != GroupAdmin && a.Group != GroupUser {
@@ -178,7 +267,7 @@ func (b *Box) AddAccount(manager string, a rekey.Account, pw rekey.Secret, from 
 	if len(a.Memo) > maxValue || !printable(a.Memo) {
 		return fmt.Errorf("%w: the memo must have at most %d printable characters", rekey.ErrInput, maxValue)
 	}
-	if err := b.state().mustBeAdmin(manager); err != nil {
+	if err := b.state().mustBeAdmin(l, manager); err != nil {
 		return err
 	}
 	made, err := b.withPassword(account{Group: a.Group, Memo: a.Memo}, a.Name, pw)
@@ -186,44 +275,51 @@ func (b *Box) AddAccount(manager string, a rekey.Account, pw rekey.Secret, from 
 		return err
 	}
 	return b.commit(func(next *state) ([]seclog.Record, error) {
-		if err := next.mustBeAdmin(manager); err != nil {
+		if err := next.mustBeAdmin(l, manager); err != nil {
 			return nil, err
 		}
-		if _, taken := next.Accounts[a.Name]; taken || len(next.Accounts) >= maxAccounts {
-			return nil, fmt.Errorf("%w: account %q exists already, or there are %d accounts", rekey.ErrConflict, a.Name, maxAccounts)
+		if _, taken := next.accounts(l)[a.Name]; taken || len(next.accounts(l)) >= MaxAccounts {
+			return nil, fmt.Errorf("%w: account %q exists already, or there are %d accounts", rekey.ErrConflict, a.Name, MaxAccounts)
 		}
-		next.put(a.Name, made)
-		return []seclog.Record{from.record(manager, "user.add", a.Name, "ok")}, nil
+		next.put(l, a.Name, made)
+		return []seclog.Record{from.record(manager, l.event("user.add"), a.Name, "ok")}, nil
 	})
 }
 
 // DeleteAccount removes an account that is not reserved and not the manager's
 // own, and ends a recovery of it that is under way.
 func (b *Box) DeleteAccount(manager, name string, from Client) error {
+	return b.deleteAccount(mainList, manager, name, from)
+}
+
+func (b *Box) deleteAccount(l list, manager, name string, from Client) error {
 	b.tries.Lock() // no try on it is under way
 	defer b.tries.Unlock()
 	err := b.commit(func(next *state) ([]seclog.Record, error) {
-		if err := next.mustBeAdmin(manager); err != nil {
+		if err := next.mustBeAdmin(l, manager); err != nil {
 			return nil, err
 		}
-		a, known := next.Accounts[name]
+		a, known := next.accounts(l)[name]
 		switch {
 		case !known:
 			return nil, unknownAccount(name)
 		case a.Reserved || name == manager:
 			return nil, fmt.Errorf("%w: account %q is reserved or your own and cannot be deleted", rekey.ErrConflict, name)
 		}
-		delete(next.Accounts, name)
+		delete(next.accounts(l), name)
+		if l != mainList {
+			return []seclog.Record{from.record(manager, l.event("user.delete"), name, "ok")}, nil
+		}
 		return []seclog.Record{from.record(manager, "user.delete", name, "ok"), from.record("recorder", "sessions.revoked", name, "ok")}, nil
 	})
-	if err != nil {
+	if err != nil || l != mainList {
 		return err
 	}
 	return b.cancelSupport(name, "account deleted")
 }
 
-func (s *state) mustBeAdmin(name string) error {
-	if a, known := s.Accounts[name]; !known || a.Group != GroupAdmin {
+func (s *state) mustBeAdmin(l list, name string) error {
+	if a, known := s.accounts(l)[name]; !known || a.Group != GroupAdmin {
 		return fmt.Errorf("%w: account %q has no right to do that; an account of the group admin has", rekey.ErrDenied, clip(name))
 	}
 	return nil
@@ -233,17 +329,18 @@ func unknownAccount(name string) error {
 	return fmt.Errorf("%w: the recorder has no account %q", rekey.ErrNotFound, clip(name))
 }
 
+// Bounds of every list of accounts.
 const (
-	maxAccounts    = 64
-	maxAccountName = 31
+	MaxAccounts    = 64
+	MaxAccountName = 31 // characters
 )
 
-func checkNewAccount(name string, pw rekey.Secret) error {
+func checkNewAccount(rule rekey.PasswordRule, name string, pw rekey.Secret) error {
 	plain := func(c rune) bool {
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_-.@", c)
 	}
-	if name == "" || name == "." || name == ".." || len(name) > maxAccountName || strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
-		return fmt.Errorf("%w: account name %q; expected 1 to %d letters, digits or _ - . @ (not . or .. alone)", rekey.ErrInput, clip(name), maxAccountName)
+	if name == "" || name == "." || name == ".." || len(name) > MaxAccountName || strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
+		return fmt.Errorf("%w: account name %q; expected 1 to %d letters, digits or _ - . @ (not . or .. alone)", rekey.ErrInput, clip(name), MaxAccountName)
 	}
-	return checkPassword(name, pw.Reveal())
+	return checkPassword(rule, name, pw.Reveal())
 }

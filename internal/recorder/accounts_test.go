@@ -29,19 +29,19 @@ func TestPasswordPolicy(t *testing.T) {
 		"P@ssw0rd":               "blocklist",
 	} {
 		var e *PolicyError
-		if err := checkPassword("installer-7", pw); !errors.As(err, &e) || e.Rule != rule || !errors.Is(err, rekey.ErrInput) {
+		if err := checkPassword(eightCharacters, "installer-7", pw); !errors.As(err, &e) || e.Rule != rule || !errors.Is(err, rekey.ErrInput) {
 			t.Errorf("%q: got %v, want the rule %s", pw, err, rule)
 		} else if strings.Contains(err.Error(), pw) {
 			t.Errorf("%s: the error holds the password", rule)
 		}
 	}
 	for _, pw := range []string{"abcdefg1", "ABCDEFG-", "a-long-Passphrase-of-32-letters1", "12345678!"} {
-		if err := checkPassword("installer-7", pw); err != nil {
+		if err := checkPassword(eightCharacters, "installer-7", pw); err != nil {
 			t.Errorf("%q: %v", pw, err)
 		}
 	}
 	for _, pw := range blocklist {
-		if err := checkPassword("x", pw); err == nil || pw != strings.ToLower(pw) {
+		if err := checkPassword(eightCharacters, "x", pw); err == nil || pw != strings.ToLower(pw) {
 			t.Errorf("%q on the blocklist has no effect", pw)
 		}
 	}

@@ -22,15 +22,16 @@ import (
 // Box is a recorder that is switched on. Its methods may be called from many
 // goroutines.
 type Box struct {
-	dir   string
-	id    identity
-	cert  tls.Certificate
-	seal  *sealer
-	argon argon.Cost
-	rand  io.Reader
-	now   func() time.Time
-	clock func() time.Duration
-	write writeFile
+	dir    string
+	id     identity
+	traits Traits
+	cert   tls.Certificate
+	seal   *sealer
+	argon  argon.Cost
+	rand   io.Reader
+	now    func() time.Time
+	clock  func() time.Duration
+	write  writeFile
 
 	journal *seclog.Log
 	support *support
@@ -90,6 +91,9 @@ func (b *Box) fill(o Options) {
 // load reads what needs no lock on the folder.
 func (b *Box) load() (err error) {
 	if b.id, err = loadIdentity(b.dir); err != nil {
+		return err
+	}
+	if b.traits, err = b.id.Face.traits(); err != nil {
 		return err
 	}
 	key, err := readStorageKey(b.dir)

@@ -81,7 +81,8 @@ func (b *Box) reset(detail map[string]string) error {
 	b.tries.Lock()
 	defer b.tries.Unlock()
 	err := b.commit(func(next *state) ([]seclog.Record, error) {
-		next.Accounts = map[string]account{}
+		next.Accounts, next.ONVIF = map[string]account{}, nil
+		next.forgetCameras()
 		next.Tables = b.defaults()
 		next.Epoch++
 		next.Review, next.RemoteFor = false, ""

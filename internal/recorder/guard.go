@@ -170,7 +170,7 @@ func (b *Box) cancelSupport(name, why string) error {
 // then the grant is used up; then one transaction of both hashes, the end of all
 // sessions, what mistrust does, and the records.
 func (b *Box) SetPasswordByGrant(grant *recovery.Grant, name string, new rekey.Secret) error {
-	if err := checkPassword(name, new.Reveal()); err != nil {
+	if err := b.CheckPassword(name, new); err != nil {
 		return err
 	}
 	if grant != nil && grant.IsCode(new.Reveal()) {
@@ -192,7 +192,7 @@ func (b *Box) SetPasswordByGrant(grant *recovery.Grant, name string, new rekey.S
 	if err != nil {
 		return err
 	}
-	return b.setPassword("local seat", name, new, AtSeat(), wayTemporary)
+	return b.setPassword(mainList, "local seat", name, new, AtSeat(), wayTemporary)
 }
 
 // GuardState is what the seat's screen shows of challenge, tries and penalty.
@@ -229,7 +229,7 @@ func (b *Box) logHead() (*recovery.LogHead, error) {
 
 // EnableSupport allows temporary passwords again after 100 wrong answers, for an admin.
 func (b *Box) EnableSupport(manager string) error {
-	if err := b.state().mustBeAdmin(manager); err != nil {
+	if err := b.state().mustBeAdmin(mainList, manager); err != nil {
 		return err
 	}
 	return b.guarded((*recovery.Guard).Enable)

@@ -274,7 +274,7 @@ func TestWhatEndsARecovery(t *testing.T) {
 		// The second wall: the account changed and nothing cancelled.
 		notTold: func(b *Box) error {
 			return b.commit(func(next *state) ([]seclog.Record, error) {
-				next.put("guest", next.Accounts["guest"])
+				next.put(mainList, "guest", next.Accounts["guest"])
 				return nil, nil
 			})
 		},

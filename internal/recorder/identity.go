@@ -22,19 +22,20 @@ type identity struct {
 	DeviceID recovery.DeviceID `json:"device_id"`
 	KeyEpoch uint8             `json:"key_epoch"`
 	Realm    string            `json:"realm"`
+	Face     Face              `json:"face,omitempty"` // empty = n841
 	Info
 }
 
 var modelName = regexp.MustCompile(`^[A-Z][A-Z0-9-]{1,30}$`)
 
-// newIdentity draws what is random and takes the rest from the model.
+// newIdentity draws what is random and takes the rest from the face.
 func newIdentity(c Config) (identity, error) {
-	model := c.Model
-	if model == "" {
-		model = "N841"
+	t, err := c.Face.traits()
+	if err != nil {
+		return identity{}, err
 	}
-	if !modelName.MatchString(model) {
-		return identity{}, fmt.Errorf("%w: model %q; expected a name such as N841", rekey.ErrInput, clip(model))
+	if err := t.rename(c); err != nil {
+		return identity{}, err
 	}
 	channels := c.Channels
 	if channels == 0 {
@@ -43,9 +44,12 @@ func newIdentity(c Config) (identity, error) {
 	if channels < 1 || channels > 64 {
 		return identity{}, fmt.Errorf("%w: %d channels; expected 1 to 64", rekey.ErrInput, channels)
 	}
-	i := identity{Format: 1, Info: Info{
-		Model: model, Vendor: "Lorex", Class: classOf(model), Channels: channels,
-		Firmware: "4.002.0000000.8.R", BuildDate: "2024-10-30", Baseline: "V2.2",
+	if err := checkCameras(c.Cameras, channels); err != nil {
+		return identity{}, err
+	}
+	i := identity{Format: 1, Face: c.Face, Info: Info{
+		Model: t.Model, Vendor: t.Vendor, Class: t.Class, Channels: channels,
+		Firmware: t.Firmware, BuildDate: t.BuildDate, Baseline: t.Baseline,
 	}}
 	i.Name = c.Name
 	if i.Name == "" {
@@ -55,6 +59,21 @@ func newIdentity(c Config) (identity, error) {
 		return identity{}, fmt.Errorf("%w: the recorder's name must have at most 63 printable characters", rekey.ErrInput)
 	}
 	return i, i.draw(c.Rand)
+}
+
+// rename gives the recorder another model's name. All models of the generation
+// of the N841 look alike from outside; a model of another one has a face.
+func (t *Traits) rename(c Config) error {
+	switch {
+	case c.Model == "" || c.Model == t.Model:
+		return nil
+	case !modelName.MatchString(c.Model):
+		return fmt.Errorf("%w: model %q; expected a name such as N841", rekey.ErrInput, clip(c.Model))
+	case c.Face != "" && c.Face != FaceN841:
+		return fmt.Errorf("%w: model %q; the face %s is a %s, only %s takes another name", rekey.ErrInput, clip(c.Model), c.Face, t.Model, FaceN841)
+	}
+	t.Model, t.Class = c.Model, classOf(c.Model)
+	return nil
 }
 
 // classOf follows the vendor's naming: D841 is a DVR, N841 an NVR.
@@ -110,6 +129,9 @@ func loadIdentity(dir string) (identity, error) {
 	}
 	if i.Format != 1 || i.DeviceID.IsZero() {
 		return identity{}, fmt.Errorf("%w: %s has format %d, this rekey knows 1", rekey.ErrStorage, name, i.Format)
+	}
+	if _, err := i.Face.traits(); err != nil {
+		return identity{}, fmt.Errorf("%w: %s names a face that this rekey does not know: %q", rekey.ErrStorage, name, clip(string(i.Face)))
 	}
 	i.Info.DeviceID = i.DeviceID.String()
 	return i, nil

@@ -75,11 +75,16 @@ func Init(dir string, c Config) (Info, error) {
 
 // CheckInit tells what Init would refuse, and changes nothing.
 func CheckInit(dir string, c Config) error {
-	if _, err := newIdentity(c.withDefaults()); err != nil {
+	i, err := newIdentity(c.withDefaults())
+	if err != nil {
 		return err
 	}
 	if !c.AdminPassword.IsZero() {
-		if err := checkNewAccount(AdminAccount, c.AdminPassword); err != nil {
+		t, err := i.Face.traits()
+		if err != nil {
+			return err
+		}
+		if err := checkNewAccount(t.Rule, AdminAccount, c.AdminPassword); err != nil {
 			return err
 		}
 	}
@@ -192,14 +197,21 @@ func build(dir string, i identity, c Config) error {
 
 // firstState is the factory state, with the account admin where a password is given.
 func firstState(i identity, c Config, seal *sealer) ([]byte, error) {
-	s := &state{Format: stateFormat, Accounts: map[string]account{}, Tables: defaultTables(i)}
+	t, err := i.Face.traits()
+	if err != nil {
+		return nil, err
+	}
+	b := &Box{id: i, traits: t, argon: *c.Argon, rand: c.Rand, now: c.Now, seal: seal}
+	s := &state{Format: stateFormat, Accounts: map[string]account{}, Tables: b.defaults()}
+	if s.Cameras, err = b.newCameras(c.Cameras); err != nil {
+		return nil, err
+	}
 	if !c.AdminPassword.IsZero() {
-		b := &Box{id: i, argon: *c.Argon, rand: c.Rand, now: c.Now, seal: seal}
-		a, err := b.withPassword(account{Group: GroupAdmin, Memo: "admin 's account", Reserved: true}, AdminAccount, c.AdminPassword)
+		setUp, err := b.setUp(AdminAccount, c.AdminPassword)
 		if err != nil {
 			return nil, err
 		}
-		s.put(AdminAccount, a)
+		setUp(s)
 	}
 	return json.MarshalIndent(s, "", " ")
 }

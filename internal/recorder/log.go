@@ -28,7 +28,7 @@ func (c Client) record(actor, event, object, result string) seclog.Record {
 }
 
 // Record writes one event to the security log and returns when it is on stable
-// storage. It is for the faces of the box: what the box does it records itself.
+// storage. It is for the doors of the box: what the box does it records itself.
 func (b *Box) Record(event, actor, object, result string, detail map[string]string) error {
 	return b.log(seclog.Record{Event: event, Actor: clip(actor), Object: clip(object), Result: clip(result), Detail: detail})
 }

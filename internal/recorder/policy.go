@@ -3,13 +3,11 @@ package recorder
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"rekey"
 )
-
-// The recorder's password rule, as Dahua and Lorex manuals print it.
-var passwordRule = rekey.PasswordRule{Min: 8, Max: 32, Classes: 2, Forbidden: `'";:&`}
 
 // PolicyError says why a password was not taken. It wraps rekey.ErrInput and
 // never holds the password.
@@ -24,30 +22,43 @@ func (e *PolicyError) Error() string { return "the new password " + e.Text }
 func (e *PolicyError) Unwrap() error { return rekey.ErrInput }
 
 // Policy is what a password must look like.
-func (b *Box) Policy() rekey.PasswordRule { return passwordRule }
+func (b *Box) Policy() rekey.PasswordRule { return b.traits.Rule }
 
 // CheckPassword refuses, with a *PolicyError, what the rule does not allow as
 // the account's new password. It costs nothing.
-func CheckPassword(account string, pw rekey.Secret) error { return checkPassword(account, pw.Reveal()) }
+func (b *Box) CheckPassword(account string, pw rekey.Secret) error {
+	return checkPassword(b.traits.Rule, account, pw.Reveal())
+}
 
 // checkPassword refuses what the rule does not allow, naming the first rule broken.
-func checkPassword(account, pw string) error {
-	r := passwordRule
+func checkPassword(r rekey.PasswordRule, account, pw string) error {
 	switch n := len(pw); {
 	case n < r.Min || n > r.Max:
-		return &PolicyError{"length", fmt.Sprintf("must have %d to %d characters, not %d", r.Min, r.Max, n)}
+		return &PolicyError{"length", fmt.Sprintf("must have %s characters, not %d", span(r.Min, r.Max), n)}
 	case strings.IndexFunc(pw, func(c rune) bool { return c <= ' ' || c > '~' }) >= 0:
 		return &PolicyError{"characters", "must be of letters, digits and signs of plain ASCII, without blanks"}
 	case strings.ContainsAny(pw, r.Forbidden):
-		return &PolicyError{"forbidden", "must not hold any of the characters ' \" ; : &"}
+		return &PolicyError{"forbidden", "must not hold any of the characters " + strings.Join(strings.Split(r.Forbidden, ""), " ")}
 	case classes(pw) < r.Classes:
-		return &PolicyError{"classes", "must mix at least two of: lower case, upper case, digits, signs"}
+		return &PolicyError{"classes", "must mix at least " + countWord(r.Classes) + " of: lower case, upper case, digits, signs"}
 	case strings.EqualFold(pw, account):
 		return &PolicyError{"account", "must not be the account's name"}
 	case slices.Contains(blocklist, strings.ToLower(pw)):
 		return &PolicyError{"blocklist", "is on the list of passwords that everybody tries first"}
 	}
 	return nil
+}
+
+func countWord(n int) string {
+	return [...]string{"none", "one", "two", "three", "four"}[min(max(n, 0), 4)]
+}
+
+// span is "8 to 32", or "6" where there is one length only.
+func span(low, high int) string {
+	if low == high {
+		return strconv.Itoa(low)
+	}
+	return fmt.Sprintf("%d to %d", low, high)
 }
 
 func classes(pw string) int {

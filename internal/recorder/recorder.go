@@ -1,14 +1,15 @@
-// Package recorder is the reference recorder without its faces: one box with an
+// Package recorder is the reference recorder without its doors: one box with an
 // identity, accounts, a lock policy, settings, a button, the guard of temporary
 // passwords and a security log, all durable in one folder.
 //
 // What an owner may do at the monitor and what a program may ask over the LAN
 // are separate packages (seat, lan), which share one Box. The box decides; the
-// faces only speak. Footage lies in the package clips.
+// doors only speak. Footage lies in the package clips.
 //
 // Accounts, their counted wrong tries and the settings are one file that is
 // replaced whole. That file is the transaction: after a power cut at any
-// instant each account has exactly one password, the same on every interface.
+// instant each account has exactly one password, the same on every interface but
+// ONVIF where that has accounts of its own.
 package recorder
 
 import (
@@ -22,10 +23,12 @@ import (
 
 // Config says what Init makes.
 type Config struct {
-	Model         string         // e.g. "N841"; empty = N841
+	Face          Face           // empty = FaceN841
+	Model         string         // another name for an N841, e.g. "D841"; empty = the face's own
 	Name          string         // what the owner calls it; empty = the class, e.g. "NVR"
 	AdminPassword rekey.Secret   // of the account admin; none = factory state
 	Channels      int            // 1 to 64; 0 = 8
+	Cameras       []Camera       // behind the recorder, from channel 1 on
 	DeskKey       hpke.PublicKey // X25519 key of the support desk; nil = not enrolled
 	Argon         *argon.Cost    // cost of the password hash; nil = argon.Default
 	Rand          io.Reader      // nil = crypto/rand

@@ -46,7 +46,7 @@ func (b *Box) ReviewDue() bool { return b.state().Review }
 // Reviewed takes down that an admin who is logged in has looked through the recorder.
 func (b *Box) Reviewed(manager string, from Client) error {
 	return b.commit(func(next *state) ([]seclog.Record, error) {
-		if err := next.mustBeAdmin(manager); err != nil {
+		if err := next.mustBeAdmin(mainList, manager); err != nil {
 			return nil, err
 		}
 		if !next.Review {

@@ -10,7 +10,7 @@ import (
 )
 
 // sessions are who is logged in, for the recorder's own list. Whether a session
-// is still good is for its face to ask: see Epoch.
+// is still good is for its door to ask: see Epoch.
 type sessions struct {
 	mu   sync.Mutex
 	open map[string]session

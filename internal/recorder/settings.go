@@ -14,18 +14,18 @@ import (
 // defaultTables are the settings as they leave the factory, by the names and
 // flat keys of Dahua-family recorders. Their form is the schema: a key that is
 // true or false here stays so, and a number stays a number.
-func defaultTables(i identity) map[string]map[string]string {
-	return map[string]map[string]string{
+func defaultTables(i identity, t Traits) map[string]map[string]string {
+	tables := map[string]map[string]string{
 		"General": {"MachineName": i.Name, "LocalNo": "8", "MachineAddress": "", "MaxOnlineTime": "3600",
-			"LockLoginEnable": "true", "LockLoginTimes": "5", "LoginFailLockTime": "1800"},
+			"LockLoginEnable": strconv.FormatBool(t.Lock.Enabled), "LockLoginTimes": strconv.Itoa(t.Lock.Tries), "LoginFailLockTime": strconv.Itoa(int(t.Lock.LockFor / time.Second))},
 		"Network": {"DefaultInterface": "eth0", "Domain": "", "Hostname": i.Class,
 			"eth0.IPAddress": "127.0.0.1", "eth0.SubnetMask": "255.0.0.0", "eth0.DefaultGateway": "127.0.0.1",
 			"eth0.DhcpEnable": "true", "eth0.DnsAutoGet": "true", "eth0.DnsServers[0]": "127.0.0.1", "eth0.DnsServers[1]": "127.0.0.1",
 			"eth0.MTU": "1500", "eth0.PhysicalAddress": i.MAC},
 		"Web":   {"Enable": "true", "Port": "80"},
-		"Https": {"Enable": "true", "Port": "443"},
+		"Https": {"Enable": strconv.FormatBool(t.HTTPS), "Port": "443"},
 		"RTSP":  {"Enable": "true", "Port": "554", "RTP.StartPort": "20000", "RTP.EndPort": "40000"},
-		"DVRIP": {"TCPPort": "35000", "UDPPort": "35001", "SSLPort": "35002", "MaxConnections": "10", "MCASTAddress": "239.255.42.42", "MCASTPort": "36666"},
+		"DVRIP": {"TCPPort": strconv.Itoa(t.SDKPort), "UDPPort": strconv.Itoa(t.SDKPort + 1), "SSLPort": strconv.Itoa(t.SDKPort + 2), "MaxConnections": strconv.Itoa(t.MaxConnections), "MCASTAddress": "239.255.42.42", "MCASTPort": "36666"},
 		"UPnP": {"Enable": "true", "Mode": "Custom",
 			"MapTable[0].Enable": "true", "MapTable[0].InnerPort": "80", "MapTable[0].OuterPort": "80", "MapTable[0].Protocol": "TCP", "MapTable[0].ServiceName": "HTTP",
 			"MapTable[1].Enable": "true", "MapTable[1].InnerPort": "554", "MapTable[1].OuterPort": "554", "MapTable[1].Protocol": "TCP", "MapTable[1].ServiceName": "RTSP"},
@@ -44,6 +44,13 @@ func defaultTables(i identity) map[string]map[string]string {
 		"AutoMaintain":      {"AutoRebootEnable": "true", "AutoRebootDay": "2", "AutoRebootHour": "2", "AutoRebootMinute": "0"},
 		"AutoUpgrade":       {"Enable": "false"},
 	}
+	if t.ONVIF == ONVIFNone {
+		delete(tables, "UserGlobal")
+	}
+	if !t.Init && !t.HTTPS {
+		delete(tables, "Https") // assumed: of old firmware, that knows neither
+	}
+	return tables
 }
 
 // Tables that the box itself goes by.
@@ -52,11 +59,11 @@ const (
 	remoteTable   = "T2UServer" // remote access by way of the maker's servers
 )
 
-// Ports are where the faces of the box really listen; 0 = not at all. Real
+// Ports are where the doors of the box really listen; 0 = not at all. Real
 // recorders listen where their settings say; this one may share a machine.
 type Ports struct {
-	Host              string
-	HTTP, HTTPS, RTSP int
+	Host                   string
+	HTTP, HTTPS, RTSP, SDK int
 }
 
 // Serving tells the box where it is reached, so that its settings say so until
@@ -65,6 +72,9 @@ func (b *Box) Serving(p Ports) { b.serving.Store(&p) }
 
 // Table is a copy of one table of the settings, keys without the "table.NAME." before them.
 func (b *Box) Table(name string) (map[string]string, bool) {
+	if name == cameraTable {
+		return b.cameraTable()
+	}
 	stored, ok := b.state().Tables[name]
 	if !ok {
 		return nil, false
@@ -89,6 +99,10 @@ func (p *Ports) overlay(name string, t map[string]string) {
 		port(p.HTTPS)
 	case "RTSP":
 		port(p.RTSP)
+	case "DVRIP":
+		if p.SDK != 0 {
+			t["TCPPort"] = strconv.Itoa(p.SDK)
+		}
 	case "Network":
 		if p.Host != "" {
 			t["eth0.IPAddress"] = p.Host
@@ -97,12 +111,23 @@ func (p *Ports) overlay(name string, t map[string]string) {
 }
 
 // TableNames are the names of all tables, sorted.
-func (b *Box) TableNames() []string { return slices.Sorted(maps.Keys(b.state().Tables)) }
+func (b *Box) TableNames() []string {
+	s := b.state()
+	names := slices.Collect(maps.Keys(s.Tables))
+	if len(s.Cameras) > 0 {
+		names = append(names, cameraTable)
+	}
+	slices.Sort(names)
+	return names
+}
 
 // SetTable changes keys of one table for an admin. Keys that the table has not
 // are ignored without a word, as real recorders do. A value of the wrong form is
 // rekey.ErrInput and changes nothing; an unknown table is rekey.ErrNotFound.
 func (b *Box) SetTable(actor, name string, changed map[string]string, from Client) error {
+	if name == cameraTable && len(b.state().Cameras) > 0 {
+		return b.setCameras(actor, changed, from)
+	}
 	schema, ok := b.defaults()[name]
 	if !ok {
 		return fmt.Errorf("%w: the recorder has no settings named %q", rekey.ErrNotFound, clip(name))
@@ -110,7 +135,7 @@ func (b *Box) SetTable(actor, name string, changed map[string]string, from Clien
 	b.tries.Lock() // the lock policy may be among them
 	defer b.tries.Unlock()
 	err := b.commit(func(next *state) ([]seclog.Record, error) {
-		if err := next.mustBeAdmin(actor); err != nil {
+		if err := next.mustBeAdmin(mainList, actor); err != nil {
 			return nil, err
 		}
 		before := next.lockPolicy()
@@ -218,4 +243,4 @@ func (b *Box) SetLockPolicy(manager string, p rekey.LockPolicy, from Client) err
 	}, from)
 }
 
-func (b *Box) defaults() map[string]map[string]string { return defaultTables(b.id) }
+func (b *Box) defaults() map[string]map[string]string { return defaultTables(b.id, b.traits) }

@@ -25,6 +25,10 @@ type state struct {
 	Epoch    uint64                       `json:"epoch"`  // newest epoch of any account, deleted ones included
 	Accounts map[string]account           `json:"accounts"`
 	Tables   map[string]map[string]string `json:"settings"`
+	// ONVIF is the list of accounts that ONVIF has for itself; empty where it logs
+	// in those above. Wrong tries on either list are counted above.
+	ONVIF   map[string]account `json:"onvif_accounts,omitempty"`
+	Cameras []camera           `json:"cameras,omitempty"`
 	// Review: an admin has to look through the recorder; see mistrust.
 	Review bool `json:"review,omitempty"`
 	// RemoteFor is the account whose next login gives remote access back; "" = it
@@ -39,8 +43,9 @@ type state struct {
 // account is one user. Locked is no field: it follows from Fails and the lock
 // policy, so that the two can never disagree.
 type account struct {
-	Hash     string    `json:"hash"` // argon2id in PHC form
-	HA1      []byte    `json:"ha1"`  // lower-hex MD5(account:realm:password), sealed
+	Hash     string    `json:"hash"`             // argon2id in PHC form
+	HA1      []byte    `json:"ha1"`              // lower-hex MD5(account:realm:password), sealed
+	Sealed   []byte    `json:"sealed,omitempty"` // the password, sealed; see withPassword
 	Group    string    `json:"group"`
 	Memo     string    `json:"memo,omitempty"`
 	Reserved bool      `json:"reserved,omitempty"`
@@ -52,7 +57,9 @@ type account struct {
 func (s *state) clone() *state {
 	next := *s
 	next.Accounts = maps.Clone(s.Accounts)
+	next.ONVIF = maps.Clone(s.ONVIF)
 	next.Tables = maps.Clone(s.Tables) // tables themselves are replaced, never modified
+	next.Cameras = slices.Clone(s.Cameras)
 	next.Pending = slices.Clone(s.Pending)
 	return &next
 }

@@ -25,26 +25,43 @@ import (
 func (b *Box) Prove(name string, from Client, proof func(ha1 string) bool) (epoch uint64, err error) {
 	b.tries.Lock()
 	defer b.tries.Unlock()
-	return b.try(name, from, b.digest(name, proof))
+	return b.try(b.listOf(from.Via), name, from, b.digest(name, proof))
+}
+
+// ProvePassword is Prove for proofs that are made from the password itself.
+func (b *Box) ProvePassword(name string, from Client, proof func(password string) bool) (epoch uint64, err error) {
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	return b.try(b.listOf(from.Via), name, from, b.sealed(name, proof))
 }
 
 // ProveAgain is for a client that goes on with a nonce with which it has proved
 // itself before: a proof that holds is neither charged nor logged. One that does
 // not hold is charged before the refusal is told.
 func (b *Box) ProveAgain(name string, from Client, proof func(ha1 string) bool) (epoch uint64, err error) {
+	return b.again(name, from, b.digest(name, proof))
+}
+
+// ProvePasswordAgain is ProveAgain for proofs that are made from the password itself.
+func (b *Box) ProvePasswordAgain(name string, from Client, proof func(password string) bool) (epoch uint64, err error) {
+	return b.again(name, from, b.sealed(name, proof))
+}
+
+func (b *Box) again(name string, from Client, compare func(account) bool) (epoch uint64, err error) {
 	b.tries.Lock()
 	defer b.tries.Unlock()
-	if a, known := b.state().Accounts[name]; known && b.lockedFor(name) == 0 && b.digest(name, proof)(a) {
+	l := b.listOf(from.Via)
+	if a, known := b.state().accounts(l)[name]; known && b.lockedFor(name) == 0 && compare(a) {
 		return a.Epoch, nil
 	}
-	return b.try(name, from, func(account) bool { return false })
+	return b.try(l, name, from, func(account) bool { return false })
 }
 
 // Password holds a typed password against the account's argon2id hash.
 func (b *Box) Password(name string, pw rekey.Secret, from Client) (epoch uint64, err error) {
 	b.tries.Lock()
 	defer b.tries.Unlock()
-	return b.try(name, from, matches(pw))
+	return b.try(b.listOf(from.Via), name, from, matches(pw))
 }
 
 func matches(pw rekey.Secret) func(account) bool {
@@ -56,17 +73,30 @@ func matches(pw rekey.Secret) func(account) bool {
 
 func (b *Box) digest(name string, proof func(ha1 string) bool) func(account) bool {
 	return func(a account) bool {
-		context := ha1Context(name)
-		if a.Hash == b.nobody.Hash {
-			context = ha1Context(nobodyName)
-		}
-		ha1, err := b.seal.open(a.HA1, context)
+		ha1, err := b.seal.open(a.HA1, ha1Context(b.sealedFor(a, name)))
 		return err == nil && proof(string(ha1))
 	}
 }
 
+// sealed opens the password. An account of an earlier rekey has none kept until
+// its password is set again, and fits nothing.
+func (b *Box) sealed(name string, proof func(password string) bool) func(account) bool {
+	return func(a account) bool {
+		pw, err := b.seal.open(a.Sealed, sealedContext(b.sealedFor(a, name)))
+		return err == nil && proof(string(pw))
+	}
+}
+
+// sealedFor is the name under which the account's secrets lie.
+func (b *Box) sealedFor(a account, name string) string {
+	if a.Hash == b.nobody.Hash {
+		return nobodyName
+	}
+	return name
+}
+
 // try charges, compares and settles. The caller holds tries.
-func (b *Box) try(name string, from Client, compare func(account) bool) (uint64, error) {
+func (b *Box) try(l list, name string, from Client, compare func(account) bool) (uint64, error) {
 	name = clip(name) // changes no account's name
 	if left := b.lockedFor(name); left > 0 {
 		return 0, b.refuseLocked(name, from, left)
@@ -74,14 +104,14 @@ func (b *Box) try(name string, from Client, compare func(account) bool) (uint64,
 	if err := b.charge(name); err != nil {
 		return 0, err
 	}
-	a, known := b.state().Accounts[name]
+	a, known := b.state().accounts(l)[name]
 	if !known {
 		a = b.nobody
 	}
 	if good := compare(a); !good || !known {
-		return 0, b.refuse(name, from)
+		return 0, b.refuse(l, name, from)
 	}
-	return a.Epoch, b.accept(name, from)
+	return a.Epoch, b.accept(l, name, from)
 }
 
 // charge counts the try before it is made. For a name that is no account the
@@ -98,15 +128,19 @@ func (b *Box) charge(name string) error {
 	})
 }
 
-func (b *Box) accept(name string, from Client) error {
+func (b *Box) accept(l list, name string, from Client) error {
 	return b.commit(func(next *state) ([]seclog.Record, error) {
 		b.setFails(next, name, 0)
-		return append([]seclog.Record{from.record(name, "login", name, "ok")}, next.trust(name, from)...), nil
+		records := []seclog.Record{from.record(name, "login", name, "ok")}
+		if l == mainList {
+			records = append(records, next.trust(name, from)...)
+		}
+		return records, nil
 	})
 }
 
 // refuse logs a wrong try, and the lock that it may have brought.
-func (b *Box) refuse(name string, from Client) error {
+func (b *Box) refuse(l list, name string, from Client) error {
 	p, s := b.LockPolicy(), b.state()
 	e := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: from.Via, Account: name, TriesLeft: -1, Said: "user or password not valid"}
 	records := []seclog.Record{from.record(name, "login.refused", name, "wrong")}
@@ -118,7 +152,7 @@ func (b *Box) refuse(name string, from Client) error {
 		records = append(records, from.record("recorder", "account.locked", name, e.LockedFor.String()))
 	}
 	write := b.log
-	if _, known := s.Accounts[name]; !known {
+	if _, known := s.accounts(l)[name]; !known {
 		write = b.logStranger
 	}
 	if err := write(records...); err != nil {

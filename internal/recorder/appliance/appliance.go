@@ -1,5 +1,5 @@
 // Package appliance plugs the reference recorder in: the box, its footage, the
-// faces that the LAN sees, the local seat, and the socket behind which the
+// doors that the LAN sees, the local seat, and the socket behind which the
 // button is. It is what `rekey recorder serve` runs, and rekey demo in-process.
 package appliance
 
@@ -44,20 +44,24 @@ type Options struct {
 	SupportPhone string // shown beside a challenge
 	Log          *slog.Logger
 	Box          recorder.Options
+	Trouble      *lan.Trouble // for tests: what is wrong with the recorder; nil = nothing
 }
 
 // Ready tells where a running recorder is reached. It holds the seat token:
 // write it to files of mode 0600 only.
 type Ready struct {
-	DeviceID  string `json:"device_id"`
-	Model     string `json:"model"`
-	HTTP      string `json:"http,omitempty"`       // base URL
-	HTTPS     string `json:"https,omitempty"`      // base URL
-	RTSP      string `json:"rtsp,omitempty"`       // base URL
-	Discovery string `json:"discovery,omitempty"`  // UDP host:port
-	Seat      string `json:"seat"`                 // base URL of the local seat
-	SeatToken string `json:"seat_token,omitempty"` // to be typed there
-	Control   string `json:"control"`              // UNIX socket; see Press
+	DeviceID  string        `json:"device_id"`
+	Model     string        `json:"model"`
+	Face      recorder.Face `json:"face"`
+	HTTP      string        `json:"http,omitempty"`       // base URL
+	HTTPS     string        `json:"https,omitempty"`      // base URL
+	RTSP      string        `json:"rtsp,omitempty"`       // base URL
+	ONVIF     string        `json:"onvif,omitempty"`      // URL of the device service
+	SDK       string        `json:"sdk,omitempty"`        // TCP host:port of the maker's own client
+	Discovery string        `json:"discovery,omitempty"`  // UDP host:port
+	Seat      string        `json:"seat"`                 // base URL of the local seat
+	SeatToken string        `json:"seat_token,omitempty"` // to be typed there
+	Control   string        `json:"control"`              // UNIX socket; see Press
 }
 
 // Running is a recorder that is switched on.
@@ -73,7 +77,7 @@ type Running struct {
 }
 
 // Start opens the recorder in dir and serves it until ctx ends, Close is
-// called, or one of its faces fails. When it returns, every listener is bound.
+// called, or one of its doors fails. When it returns, every listener is bound.
 func Start(ctx context.Context, dir string, o Options) (*Running, error) {
 	if err := o.Listen.check(); err != nil {
 		return nil, err
@@ -89,7 +93,7 @@ func Start(ctx context.Context, dir string, o Options) (*Running, error) {
 	if err != nil {
 		return nil, errors.Join(err, box.Close())
 	}
-	p, err := plugIn(ctx, dir, o.Listen)
+	p, err := plugIn(ctx, dir, o.Listen.of(box.Traits()))
 	if err != nil {
 		return nil, errors.Join(err, footage.Close(), box.Close())
 	}
@@ -98,13 +102,13 @@ func Start(ctx context.Context, dir string, o Options) (*Running, error) {
 	return r, nil
 }
 
-// serve runs every face in its own goroutine; when one ends, all end.
+// serve runs every door in its own goroutine; when one ends, all end.
 func (r *Running) serve(ctx context.Context, footage *clips.Store, o Options) {
 	ctx, r.stop = context.WithCancel(ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	p := r.plugs
 	g.Go(func() error {
-		return lan.Serve(ctx, r.Box, footage, lan.Listeners{HTTP: p.http, HTTPS: p.https, RTSP: p.rtsp, Discovery: p.discovery, Log: o.Log})
+		return lan.Serve(ctx, r.Box, footage, lan.Listeners{HTTP: p.http, HTTPS: p.https, RTSP: p.rtsp, SDK: p.sdk, Discovery: p.discovery, Log: o.Log, Trouble: o.Trouble})
 	})
 	g.Go(func() error {
 		return serveSeat(ctx, p.seat, seat.Handler(r.Box, seat.Options{
@@ -123,11 +127,18 @@ func (r *Running) serve(ctx context.Context, footage *clips.Store, o Options) {
 // Ready tells where the recorder is reached.
 func (r *Running) Ready() Ready {
 	p := r.plugs
-	return Ready{
-		DeviceID: r.Info.DeviceID, Model: r.Info.Model,
+	ready := Ready{
+		DeviceID: r.Info.DeviceID, Model: r.Info.Model, Face: r.Box.Face(),
 		HTTP: baseURL("http", p.http), HTTPS: baseURL("https", p.https), RTSP: baseURL("rtsp", p.rtsp),
 		Discovery: udpAddress(p.discovery), Seat: baseURL("http", p.seat), SeatToken: r.token.Reveal(), Control: p.control.Addr().String(),
 	}
+	if p.http != nil && r.Box.Traits().ONVIF != recorder.ONVIFNone {
+		ready.ONVIF = ready.HTTP + lan.ONVIFPath
+	}
+	if p.sdk != nil {
+		ready.SDK = reachable(p.sdk.Addr())
+	}
+	return ready
 }
 
 // SeatToken is what a person types to sit down at the local seat.

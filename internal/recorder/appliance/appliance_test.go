@@ -20,6 +20,7 @@ import (
 	"rekey/internal/argon"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/clips"
+	"rekey/internal/recorder/lan"
 )
 
 const password = "first-Pass-1"
@@ -62,7 +63,56 @@ func status(t *testing.T, url string) int {
 	return resp.StatusCode
 }
 
-func TestStartAnswersOnEveryFaceAndStops(t *testing.T) {
+// What a face does not have is not served, whatever the addresses say.
+func TestDoorsOfEachFace(t *testing.T) {
+	t.Parallel()
+	for face, want := range map[recorder.Face]struct{ https, onvif, sdk bool }{
+		recorder.FaceN841:         {https: true, onvif: true},
+		recorder.FaceLNR400:       {},
+		recorder.FaceD861:         {onvif: true, sdk: true},
+		recorder.FaceBaseline2:    {https: true, onvif: true, sdk: true},
+		recorder.FaceBrokenDigest: {https: true, onvif: true},
+		recorder.FaceBasic2014:    {},
+	} {
+		t.Run(string(face), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if _, err := Make(dir, recorder.Config{Face: face, Argon: &cheap}, small); err != nil {
+				t.Fatal(err)
+			}
+			ready := start(t, dir, Options{Listen: Addresses{HTTPS: "127.0.0.1:0", SDK: "127.0.0.1:0"}}).Ready()
+			if ready.Face != face || ready.HTTP == "" || ready.RTSP == "" || ready.Discovery == "" {
+				t.Errorf("%+v", ready.Face)
+			}
+			if (ready.HTTPS != "") != want.https || (ready.ONVIF != "") != want.onvif || (ready.SDK != "") != want.sdk {
+				t.Errorf("HTTPS %q, ONVIF %q, SDK %q", ready.HTTPS, ready.ONVIF, ready.SDK)
+			}
+			if want.onvif && ready.ONVIF != ready.HTTP+"/onvif/device_service" {
+				t.Errorf("ONVIF at %q", ready.ONVIF)
+			}
+		})
+	}
+	r := start(t, made(t), Options{Listen: Addresses{HTTP: Off}})
+	if ready := r.Ready(); ready.ONVIF != "" {
+		t.Errorf("ONVIF without HTTP at %q", ready.ONVIF)
+	}
+}
+
+func TestTroubleOfARunningRecorder(t *testing.T) {
+	t.Parallel()
+	trouble := &lan.Trouble{}
+	r := start(t, made(t), Options{Trouble: trouble})
+	const uri = "/cgi-bin/magicBox.cgi?action=getVendor"
+	if got := status(t, r.Ready().HTTP+uri); got != http.StatusUnauthorized {
+		t.Errorf("well: %d", got)
+	}
+	trouble.Set(lan.BannedAddress)
+	if got := status(t, r.Ready().HTTP+uri); got != http.StatusForbidden {
+		t.Errorf("banned: %d", got)
+	}
+}
+
+func TestStartAnswersOnEveryDoorAndStops(t *testing.T) {
 	t.Parallel()
 	dir := made(t)
 	r := start(t, dir, Options{})

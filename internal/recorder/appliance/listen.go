@@ -13,24 +13,38 @@ import (
 	"golang.org/x/net/ipv4"
 
 	"rekey"
+	"rekey/internal/recorder"
 )
 
-// Off is the address of a face that is not to be served.
+// Off is the address of a door that is not to be served.
 const Off = "off"
 
-// anyLoopback is the address of every face that is given none.
+// anyLoopback is the address of every door that is given none.
 const anyLoopback = "127.0.0.1:0"
 
 // Addresses are where to listen, as IP:PORT; port 0 takes a free one. Empty
-// means 127.0.0.1:0, Off leaves the face out. The usual ports of a real
-// recorder are 80, 443, 554 and, for discovery, UDP 37810.
+// means 127.0.0.1:0, Off leaves the door out, and what the recorder's face does
+// not have is left out whatever stands here. The usual ports of a real recorder
+// are 80, 443, 554, for the maker's own client recorder.Traits.SDKPort and, for
+// discovery, UDP 37810.
 type Addresses struct {
-	HTTP, HTTPS, RTSP, Discovery string
-	Seat                         string // loopback only; cannot be Off
+	HTTP, HTTPS, RTSP, SDK, Discovery string
+	Seat                              string // loopback only; cannot be Off
+}
+
+// of leaves out what the face does not have.
+func (a Addresses) of(t recorder.Traits) Addresses {
+	if !t.HTTPS {
+		a.HTTPS = Off
+	}
+	if !t.SDK {
+		a.SDK = Off
+	}
+	return a
 }
 
 func (a Addresses) check() error {
-	for name, text := range map[string]string{"http": a.HTTP, "https": a.HTTPS, "rtsp": a.RTSP, "discovery": a.Discovery, "seat": a.Seat} {
+	for name, text := range map[string]string{"http": a.HTTP, "https": a.HTTPS, "rtsp": a.RTSP, "sdk": a.SDK, "discovery": a.Discovery, "seat": a.Seat} {
 		if text == "" || text == Off && name != "seat" {
 			continue
 		}
@@ -45,10 +59,10 @@ func (a Addresses) check() error {
 	return nil
 }
 
-// plugs are all that is bound. Faces that are off are nil.
+// plugs are all that is bound. Doors that are off are nil.
 type plugs struct {
-	http, https, rtsp, seat, control net.Listener
-	discovery                        net.PacketConn
+	http, https, rtsp, sdk, seat, control net.Listener
+	discovery                             net.PacketConn
 }
 
 // plugIn binds everything or nothing.
@@ -61,7 +75,7 @@ func plugIn(ctx context.Context, dir string, a Addresses) (p plugs, err error) {
 	for _, one := range []struct {
 		at   string
 		into *net.Listener
-	}{{a.HTTP, &p.http}, {a.HTTPS, &p.https}, {a.RTSP, &p.rtsp}, {a.Seat, &p.seat}} {
+	}{{a.HTTP, &p.http}, {a.HTTPS, &p.https}, {a.RTSP, &p.rtsp}, {a.SDK, &p.sdk}, {a.Seat, &p.seat}} {
 		if one.at == Off {
 			continue
 		}
@@ -150,7 +164,7 @@ func listenControl(ctx context.Context, dir string) (net.Listener, error) {
 
 func (p plugs) close() error {
 	var errs []error
-	for _, l := range []net.Listener{p.http, p.https, p.rtsp, p.seat, p.control} {
+	for _, l := range []net.Listener{p.http, p.https, p.rtsp, p.sdk, p.seat, p.control} {
 		if l != nil {
 			errs = append(errs, ignoreClosed(l))
 		}

@@ -99,3 +99,37 @@ func cgiInterfaces(c *cgiCall) error {
 	c.line("netInterface[0].Status", "up")
 	return nil
 }
+
+// protocolVersion is the version of an interface by the name that programs ask
+// for; ok is false where the recorder does not speak it.
+func (l *lan) protocolVersion(name string) (version string, ok bool) {
+	switch {
+	case name == "CGI":
+		return "2.20", true
+	case name == "Onvif" && l.traits.ONVIF != recorder.ONVIFNone:
+		return "16.12", true
+	}
+	return "", false
+}
+
+func cgiProtocolVersion(c *cgiCall) error {
+	version, ok := c.protocolVersion(c.q["Name"])
+	if !ok {
+		return errBadRequest
+	}
+	c.line("version", version)
+	return nil
+}
+
+// rpcProtocolVersion is the same question on RPC2. Assumed: that it is asked there, too.
+func rpcProtocolVersion(c *rpcCall) (any, any, error) {
+	var p struct{ Name string }
+	if err := c.params(&p); err != nil {
+		return nil, nil, err
+	}
+	version, ok := c.protocolVersion(p.Name)
+	if !ok {
+		return nil, nil, errParameter
+	}
+	return true, map[string]string{"version": version}, nil
+}

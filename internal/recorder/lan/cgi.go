@@ -68,7 +68,8 @@ var (
 
 // action is one CGI action: MODULE.action in the table of actions.
 type action struct {
-	admin bool // only for accounts of the group admin
+	admin bool                       // only for accounts of the group admin
+	on    func(recorder.Traits) bool // the recorders that have it; nil = all
 	do    func(*cgiCall) error
 }
 
@@ -84,12 +85,17 @@ func (l *lan) serveCGI(w http.ResponseWriter, r *http.Request) {
 		writeCGI(w, errAuthority.status, errAuthority.body)
 		return
 	}
+	if api, ok := strings.CutPrefix(module, "api/"); ok && l.traits.RPC2.CameraState {
+		l.serveAPI(w, r, api, from)
+		return
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		writeCGI(w, http.StatusNotImplemented, "Error\r\nNot Implemented!\r\n")
 		return
 	}
-	account, ok := l.digestLogin(w, r, from)
-	if !ok {
+	account, no := l.enter(r, l.cgiDoor(), from)
+	if no != nil {
+		refuseCGI(w, no)
 		return
 	}
 	if path, ok := strings.CutPrefix(module, "RPC_Loadfile/"); ok {
@@ -129,7 +135,7 @@ func (c *cgiCall) run(module string) error {
 		return errNoModule
 	}
 	a, known := actions[c.q["action"]]
-	if !known {
+	if !known || a.on != nil && !a.on(c.traits) {
 		return errInvalid
 	}
 	if a.admin && !c.isAdmin(c.account) {
@@ -191,72 +197,20 @@ func writeCGI(w http.ResponseWriter, status int, body string) {
 	h.Set("Connection", "close")
 	h.Set("Set-Cookie", "secure; HttpOnly")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body) // a client that went away is no concern
+	_, _ = io.WriteString(w, body) //nolint:gosec // plain text; a client that went away is no concern
 }
 
-// digestLogin lets in who proves to know the password of an account, and
-// otherwise answers the request. A proof is held against the account once for
-// each request; what is malformed, signed for another URI or made with an old
-// nonce is refused before that, so it costs no try and tells nothing.
-func (l *lan) digestLogin(w http.ResponseWriter, r *http.Request, from recorder.Client) (account string, ok bool) {
-	if !l.box.Initialised() {
-		writeCGI(w, http.StatusUnauthorized, "Invalid Authority!\r\n")
-		return "", false
+// refuseCGI writes the answer to a request that was not let in.
+func refuseCGI(w http.ResponseWriter, no *refusal) {
+	if no.header != "" {
+		w.Header().Set("WWW-Authenticate", no.header)
 	}
-	c, err := parseDigest(r.Header.Get("Authorization"))
-	if err != nil || c.realm != l.box.Realm() || c.qop != "auth" || c.uri != r.RequestURI {
-		l.challenge(w, false, "")
-		return "", false
-	}
-	proved, inOrder := l.nonces.use(c.nonce, c.count())
-	if !inOrder || !l.nonces.fresh(c.nonce) {
-		l.challenge(w, true, "")
-		return "", false
-	}
-	if err := l.hold(c, proved, r.Method, from); err != nil {
-		l.refuseDigest(w, r, err)
-		return "", false
-	}
-	return c.username, true
-}
-
-// hold holds the proof against the account.
-func (l *lan) hold(c credentials, proved, method string, from recorder.Client) error {
-	proof := func(ha1 string) bool { return c.provesHTTP(ha1, method) }
-	if proved == c.username {
-		_, err := l.box.ProveAgain(c.username, from, proof)
-		return err
-	}
-	if _, err := l.box.Prove(c.username, from, proof); err != nil {
-		return err
-	}
-	_, closed := l.box.SessionOpened(c.username, from)
-	l.nonces.keep(c.nonce, c.username, c.count(), closed)
-	return nil
-}
-
-func (l *lan) refuseDigest(w http.ResponseWriter, r *http.Request, err error) {
-	var login *rekey.LoginError
-	switch {
-	case !errors.As(err, &login):
-		l.log.ErrorContext(r.Context(), "hold a login against the box", "error", err)
-		writeCGI(w, http.StatusInternalServerError, "Error\r\nInternal Error!\r\n")
-	case errors.Is(login.Kind, rekey.ErrLocked):
-		e := lockedError(login)
-		writeCGI(w, e.status, e.body)
-	default:
-		l.challenge(w, false, "Invalid Authority!\r\n")
-	}
-}
-
-func (l *lan) challenge(w http.ResponseWriter, stale bool, body string) {
-	w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Digest realm="%s",qop="auth",nonce="%s", opaque="", stale="%t"`,
-		l.box.Realm(), l.nonces.issue(), stale))
-	writeCGI(w, http.StatusUnauthorized, body)
+	writeCGI(w, no.status, no.body)
 }
 
 // tidy forgets what is too old, so that the list of active users is true.
 func (l *lan) tidy() {
 	l.nonces.tidy()
 	l.sessions.tidy()
+	l.visits.tidy()
 }

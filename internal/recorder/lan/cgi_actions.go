@@ -1,5 +1,10 @@
 package lan
 
+import "rekey/internal/recorder"
+
+// cgiPasswords: the recorders whose CGI has the actions that take a password.
+func cgiPasswords(t recorder.Traits) bool { return t.CGI.Passwords != recorder.PasswordsElsewhere }
+
 // cgiModules is every CGI action that the recorder answers.
 var cgiModules = map[string]map[string]action{
 	"magicBox.cgi": {
@@ -20,14 +25,17 @@ var cgiModules = map[string]map[string]action{
 		"getUserInfoAll":          {admin: true, do: cgiUsers},
 		"getActiveUserInfoAll":    {admin: true, do: cgiActiveUsers},
 		"getGroupInfoAll":         {admin: true, do: cgiGroups},
-		"addUser":                 {admin: true, do: cgiAddUser},
+		"addUser":                 {admin: true, on: cgiPasswords, do: cgiAddUser},
 		"deleteUser":              {admin: true, do: cgiDeleteUser},
-		"modifyPassword":          {do: cgiModifyPassword},
-		"modifyPasswordByManager": {admin: true, do: cgiModifyPasswordByManager},
+		"modifyPassword":          {on: cgiPasswords, do: cgiModifyPassword},
+		"modifyPasswordByManager": {admin: true, on: cgiPasswords, do: cgiModifyPasswordByManager},
 	},
 	"configManager.cgi": {
 		"getConfig": {admin: true, do: cgiGetConfig},
 		"setConfig": {admin: true, do: cgiSetConfig},
+	},
+	"IntervideoManager.cgi": {
+		"getVersion": {do: cgiProtocolVersion},
 	},
 	"Config.backup": {
 		"All": {admin: true, do: cgiBackup},

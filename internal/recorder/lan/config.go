@@ -32,6 +32,16 @@ func unmask(changed map[string]string) map[string]string {
 	return changed
 }
 
+// hasPassword tells whether a password is among the changes.
+func hasPassword(changed map[string]string) bool {
+	for key := range changed {
+		if isPassword(key) {
+			return true
+		}
+	}
+	return false
+}
+
 // join puts a key behind the name of its table; lists have no dot before the index.
 func join(name, key string) string {
 	if strings.HasPrefix(key, "[") {
@@ -78,12 +88,28 @@ func cgiSetConfig(c *cgiCall) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		if err := c.takesSettings(unmask(changes[name])); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		if err := c.box.SetTable(c.account, name, unmask(changes[name]), c.from); err != nil {
 			return err
 		}
 	}
 	c.ok()
 	return nil
+}
+
+// takesSettings refuses a password of a camera where CGI takes none of its own.
+func (c *cgiCall) takesSettings(changed map[string]string) error {
+	switch {
+	case !hasPassword(changed):
+		return nil
+	case !cgiPasswords(c.traits):
+		return errAuthority
+	}
+	return c.takesPassword()
 }
 
 // splitPath cuts NAME.key or NAME[0].key after the name of the table.

@@ -2,6 +2,7 @@ package lan
 
 import (
 	"crypto/md5" //nolint:gosec // the protocol's hash
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
@@ -11,10 +12,26 @@ import (
 	"unicode/utf8"
 )
 
-// credentials are an Authorization header of HTTP digest, RFC 2617 with qop=auth.
+// scheme is one form of the digest.
+type scheme struct {
+	algorithm string // MD5, SHA-256, either with -sess; empty = MD5, not named
+	qop       bool   // qop=auth of RFC 2617; false = the form of RFC 2069
+}
+
+// sha256 tells whether HA1 is of SHA-256.
+func (s scheme) sha256() bool { return strings.HasPrefix(strings.ToUpper(s.algorithm), "SHA-256") }
+
+func (s scheme) hash(text string) string {
+	if s.sha256() {
+		return sha256Hex(text)
+	}
+	return md5Hex(text)
+}
+
+// credentials are an Authorization header of HTTP digest.
 type credentials struct {
 	username, realm, nonce, uri, response string
-	qop, nc, cnonce                       string
+	qop, nc, cnonce, algorithm            string
 }
 
 var errDigest = errors.New("malformed digest header")
@@ -31,6 +48,7 @@ func parseDigest(header string) (credentials, error) {
 	fields := map[string]*string{
 		"username": &c.username, "realm": &c.realm, "nonce": &c.nonce, "uri": &c.uri,
 		"response": &c.response, "qop": &c.qop, "nc": &c.nc, "cnonce": &c.cnonce,
+		"algorithm": &c.algorithm,
 	}
 	seen := map[string]bool{}
 	for rest = strings.TrimLeft(rest, " \t"); rest != ""; {
@@ -42,12 +60,9 @@ func parseDigest(header string) (credentials, error) {
 		if field, ok := fields[name]; ok {
 			*field = value
 		}
-		if name == "algorithm" && !strings.EqualFold(value, "MD5") {
-			return c, errDigest
-		}
 		rest = after
 	}
-	if !plausible(c.username) || c.nonce == "" || c.uri == "" || len(c.response) != 2*md5.Size {
+	if !plausible(c.username) || c.nonce == "" || c.uri == "" || len(c.response) != 2*md5.Size && len(c.response) != 2*sha256.Size {
 		return c, errDigest
 	}
 	return c, nil
@@ -114,20 +129,41 @@ func (c credentials) count() uint64 {
 	return n
 }
 
-// provesHTTP tells whether the response fits HA1 for this method, as
-// RFC 2617 has it with qop=auth.
-func (c credentials) provesHTTP(ha1, method string) bool {
-	want := md5Hex(ha1 + ":" + c.nonce + ":" + c.nc + ":" + c.cnonce + ":" + c.qop + ":" + md5Hex(method+":"+c.uri))
-	return same(want, c.response)
+// uses tells whether the credentials are of this form.
+func (c credentials) uses(s scheme) bool {
+	algorithm := func(name string) string {
+		if name == "" {
+			return "MD5"
+		}
+		return strings.ToUpper(name)
+	}
+	return algorithm(c.algorithm) == algorithm(s.algorithm) && len(c.response) == len(s.hash("")) &&
+		(s.qop && c.qop == "auth" || !s.qop && c.qop == "")
 }
 
-// provesRTSP is the form without qop of RFC 2069, which this family uses on RTSP.
-func (c credentials) provesRTSP(ha1, method string) bool {
-	return same(md5Hex(ha1+":"+c.nonce+":"+md5Hex(method+":"+c.uri)), c.response)
+// proves tells whether the response fits HA1 for this method: RFC 2617 with
+// qop=auth, RFC 2069 without, and RFC 7616 for the other algorithms.
+func (c credentials) proves(s scheme, ha1, method string) bool {
+	if strings.HasSuffix(strings.ToLower(s.algorithm), "-sess") {
+		ha1 = s.hash(ha1 + ":" + c.nonce + ":" + c.cnonce)
+	}
+	ha2 := s.hash(method + ":" + c.uri)
+	if !s.qop {
+		return same(s.hash(ha1+":"+c.nonce+":"+ha2), c.response)
+	}
+	return same(s.hash(ha1+":"+c.nonce+":"+c.nc+":"+c.cnonce+":"+c.qop+":"+ha2), c.response)
 }
+
+// rtspScheme is what this family uses on RTSP, whatever CGI does.
+var rtspScheme = scheme{}
 
 func md5Hex(s string) string {
 	sum := md5.Sum([]byte(s)) //nolint:gosec // the protocol's hash
+	return hex.EncodeToString(sum[:])
+}
+
+func sha256Hex(s string) string {
+	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -84,23 +84,32 @@ type ipv4 struct {
 	DhcpEnable                            bool
 }
 
-// sdkPort is the port of the private protocol on Lorex recorders. Nothing
-// listens there.
-const sdkPort = 35000
-
 // announcement is the reply to a probe.
-func announcement(i recorder.Info, p recorder.Ports, address ipv4, initState int) ([]byte, error) {
+func announcement(i recorder.Info, p recorder.Ports, address ipv4, initState int, ways string, sdkPort int) ([]byte, error) {
 	return json.Marshal(map[string]any{
 		"mac":    i.MAC,
 		"method": "client.notifyDevInfo",
 		"params": map[string]any{"deviceInfo": deviceInfo{
-			DeviceClass: i.Class, DeviceID: i.DeviceID, DeviceType: i.Model, Find: resetWays, FindVersion: 1,
-			HTTPPort: p.HTTP, IPv4Address: address, Init: initState | initRest,
+			DeviceClass: i.Class, DeviceID: i.DeviceID, DeviceType: i.Model, Find: ways, FindVersion: 1,
+			HTTPPort: p.HTTP, IPv4Address: address, Init: initState,
 			MachineName: i.Name, Manufacturer: "Private", Port: sdkPort,
 			RemoteVideoInputChannels: i.Channels, SerialNo: i.Serial, UnLoginFuncMask: 1,
 			Vendor: i.Vendor, Version: i.Firmware, VideoOutputChannels: 1,
 		}},
 	})
+}
+
+// announcement is the reply of this recorder. Old firmware is of before the
+// first set-up over the network: its Init is 0, and it offers no reset.
+func (l *lan) announcement() ([]byte, error) {
+	sdk := l.ports.SDK
+	if sdk == 0 {
+		sdk = l.traits.SDKPort // nothing listens there
+	}
+	if !l.traits.Init {
+		return announcement(l.box.Info(), l.ports, l.address(), 0, "", sdk)
+	}
+	return announcement(l.box.Info(), l.ports, l.address(), l.initState()|initRest, resetWays, sdk)
 }
 
 // address is what the settings say of the network.
@@ -130,7 +139,7 @@ func (l *lan) serveDiscovery(ctx context.Context, conn net.PacketConn) error {
 		if err != nil || !limit.Allow() {
 			continue
 		}
-		body, err := announcement(l.box.Info(), l.ports, l.address(), l.initState())
+		body, err := l.announcement()
 		if err != nil {
 			return fmt.Errorf("write a discovery reply: %w", err)
 		}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rekey/internal/recorder"
 	"rekey/internal/web"
 )
 
@@ -81,14 +82,18 @@ func (l *lan) handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		path := r.URL.Path
+		rpc := l.traits.RPC2
 		switch {
-		case path == "/RPC2_Login":
+		case l.redirected(w, r):
+		case path == ONVIFPath && l.traits.ONVIF != recorder.ONVIFNone:
+			l.serveONVIF(w, r)
+		case path == "/RPC2_Login" && rpc.Offered:
 			l.serveRPC(w, r, rpcLogin)
-		case path == "/RPC2":
+		case path == "/RPC2" && rpc.Offered:
 			l.serveRPC(w, r, rpcSession)
-		case path == "/OutsideCmd":
+		case path == "/OutsideCmd" && rpc.Envelope:
 			l.serveRPC(w, r, rpcOutside)
-		case strings.HasPrefix(path, filePrefix):
+		case strings.HasPrefix(path, filePrefix) && rpc.Offered:
 			l.serveSessionFile(w, r)
 		case strings.HasPrefix(path, cgiPrefix):
 			l.serveCGI(w, r)

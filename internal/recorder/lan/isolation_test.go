@@ -23,8 +23,10 @@ import (
 // the box can do, now or later, is out of reach of the LAN: the challenge, the
 // answer, the button, the first set-up, the recorder's key, switching it off.
 var onTheLAN = []string{
-	"Accounts", "Active", "AddAccount", "Certificate", "DeleteAccount", "Dir", "Epoch", "Info", "Initialised", "Now", "Password",
-	"Prove", "ProveAgain", "Realm", "Record", "ResetPassword", "Serving", "SessionOpened", "SetPassword", "SetTable", "Table", "TableNames",
+	"Accounts", "Active", "AddAccount", "AddONVIFAccount", "Cameras", "Certificate", "ChangeONVIFPassword", "CheckPassword",
+	"DeleteAccount", "DeleteONVIFAccount", "Dir", "Epoch", "Info", "Initialised", "Now", "ONVIFAccounts", "Password", "Policy",
+	"Prove", "ProveAgain", "ProvePassword", "ProvePasswordAgain", "Realm", "Record", "ResetONVIFPassword", "ResetPassword",
+	"Serving", "SessionOpened", "SetPassword", "SetTable", "Table", "TableNames", "Traits",
 }
 
 func TestLANCannotReachTheSeat(t *testing.T) {

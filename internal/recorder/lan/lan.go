@@ -1,8 +1,9 @@
 // Package lan is the reference recorder as the network sees it: the web page,
-// the JSON RPC and CGI interfaces of the Dahua family with their two kinds of
-// digest, downloads of footage, the DHIP discovery reply and RTSP. It is written
-// from public facts about the protocols alone and shares no code with the driver
-// that speaks to it, so that the two check each other.
+// the JSON RPC and CGI interfaces of the Dahua family with their kinds of digest,
+// downloads of footage, the DHIP discovery reply, RTSP and the device service of
+// ONVIF. It is written from public facts about the protocols alone and shares no
+// code with the drivers that speak to it, so that the two check each other. Which
+// of these doors there are, and how they speak, is the recorder's face.
 //
 // Nothing here leads to a challenge or takes an answer: those exist at the local
 // seat only. Who asks for them here gets the ordinary error for an unknown
@@ -33,23 +34,30 @@ type Listeners struct {
 	HTTP      net.Listener
 	HTTPS     net.Listener // TCP; Serve puts the box's certificate on it
 	RTSP      net.Listener
+	SDK       net.Listener // accepts and closes: nothing is spoken there
 	Discovery net.PacketConn
-	Log       *slog.Logger // what the faces do; nil = nowhere. Holds no secrets
+	Log       *slog.Logger // what the doors do; nil = nowhere. Holds no secrets
+	Trouble   *Trouble     // for tests; nil = none
 }
 
-// lan is one boot of the faces. All of them count on the same box.
+// lan is one boot of the doors. All of them count on the same box.
 type lan struct {
 	box       *recorder.Box
+	traits    recorder.Traits
+	trouble   *Trouble
 	footage   *clips.Store
 	log       *slog.Logger
 	now       func() time.Time
 	ports     recorder.Ports
 	nonces    *nonces
+	visits    *visits
+	tokens    *tokens
 	sessions  *sessions
 	finders   *finders
 	searches  *searches
 	envelopes *envelopes
 	warned    *refusals
+	mistakes  *refusals
 	downloads chan struct{} // one slot for each download that is allowed at a time
 }
 
@@ -57,14 +65,16 @@ func newLAN(box *recorder.Box, footage *clips.Store, log *slog.Logger) *lan {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	l := &lan{box: box, footage: footage, log: log, now: time.Now, downloads: make(chan struct{}, maxDownloads)}
+	l := &lan{box: box, traits: box.Traits(), footage: footage, log: log, now: time.Now, downloads: make(chan struct{}, maxDownloads)}
 	clock := func() time.Time { return l.now() }
 	l.nonces = newNonces(clock)
+	l.visits = newVisits(clock)
+	l.tokens = newTokens(box.Now)
 	l.sessions = newSessions(clock, box.Epoch)
 	l.finders = newFinders(clock)
 	l.searches = newSearches(clock)
 	l.envelopes = newEnvelopes()
-	l.warned = newRefusals()
+	l.warned, l.mistakes = newRefusals(), newRefusals()
 	return l
 }
 
@@ -72,7 +82,8 @@ func newLAN(box *recorder.Box, footage *clips.Store, log *slog.Logger) *lan {
 // started has stopped. It returns nil when ctx ended it.
 func Serve(ctx context.Context, box *recorder.Box, footage *clips.Store, l Listeners) error {
 	s := newLAN(box, footage, l.Log)
-	s.ports = recorder.Ports{HTTP: tcpPort(l.HTTP), HTTPS: tcpPort(l.HTTPS), RTSP: tcpPort(l.RTSP), Host: hostOf(l.HTTP)}
+	s.trouble = l.Trouble
+	s.ports = recorder.Ports{HTTP: tcpPort(l.HTTP), HTTPS: tcpPort(l.HTTPS), RTSP: tcpPort(l.RTSP), SDK: tcpPort(l.SDK), Host: hostOf(l.HTTP)}
 	box.Serving(s.ports)
 	g, ctx := errgroup.WithContext(ctx)
 	if l.HTTP != nil {
@@ -84,11 +95,15 @@ func Serve(ctx context.Context, box *recorder.Box, footage *clips.Store, l Liste
 	if l.RTSP != nil {
 		g.Go(func() error { return s.serveRTSP(ctx, l.RTSP) })
 	}
+	if l.SDK != nil {
+		g.Go(func() error { return serveSDK(ctx, l.SDK) })
+	}
 	if l.Discovery != nil {
 		g.Go(func() error { return s.serveDiscovery(ctx, l.Discovery) })
 	}
 	err := g.Wait()
 	s.nonces.clear()
+	s.visits.clear()
 	s.sessions.clear()
 	if err != nil {
 		return fmt.Errorf("serve the LAN: %w", err)

@@ -61,6 +61,24 @@ func logType(event string) string {
 	return event
 }
 
+// ofKind tells whether a search for a type finds this entry. Account is the
+// family's word for all that has to do with logins and accounts.
+func (e logEntry) ofKind(kind string) bool {
+	if strings.EqualFold(kind, "Account") {
+		area, _, _ := strings.Cut(strings.ToLower(e.Type), ".")
+		return slices.Contains([]string{"login", "account", "user", "password", "sessions", "onvif"}, area)
+	}
+	return strings.EqualFold(kind, "All") || strings.EqualFold(e.Type, kind)
+}
+
+// ofKinds keeps what is of one of the types; none = all.
+func ofKinds(entries []logEntry, kinds []string) []logEntry {
+	if len(kinds) == 0 {
+		return entries
+	}
+	return slices.DeleteFunc(entries, func(e logEntry) bool { return !slices.ContainsFunc(kinds, e.ofKind) })
+}
+
 type search struct {
 	owner   string
 	entries []logEntry
@@ -133,7 +151,7 @@ func cgiLogStart(c *cgiCall) error {
 		return err
 	}
 	if kind := c.q["condition.Type"]; kind != "" {
-		entries = slices.DeleteFunc(entries, func(e logEntry) bool { return !strings.EqualFold(e.Type, kind) })
+		entries = ofKinds(entries, []string{kind})
 	}
 	token, ok := c.searches.start(c.owner(), entries)
 	if !ok {

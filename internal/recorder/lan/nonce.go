@@ -67,12 +67,16 @@ func (n *nonces) fresh(nonce string) bool {
 // use books the count nc of a nonce. ok is false when that count was used
 // before or has fallen out of the window; proved names the account that has
 // proved itself with the nonce, if one has.
-func (n *nonces) use(nonce string, nc uint64) (proved string, ok bool) {
+// Without counted, as in RFC 2069, a nonce may be used any number of times.
+func (n *nonces) use(nonce string, nc uint64, counted bool) (proved string, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p, known := n.proved[nonce]
 	if !known {
-		return "", nc > 0
+		return "", nc > 0 || !counted
+	}
+	if !counted {
+		return p.account, true
 	}
 	return p.account, p.book(nc)
 }

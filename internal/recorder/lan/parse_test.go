@@ -38,7 +38,8 @@ func TestDigestVector(t *testing.T) {
 		` uri="/dir/index.html", qop=auth, nc=00000001, cnonce="0a4f113b", response="6629fae49393a05397450978507c4ef1", opaque="5ccc069c403ebaf9f0171e9517f40e41"`)
 	must(t, err)
 	ha1 := md5Hex("Mufasa:testrealm@host.com:Circle Of Life")
-	if !c.provesHTTP(ha1, "GET") || c.provesHTTP(ha1, "POST") || c.provesHTTP(md5Hex("x"), "GET") || c.count() != 1 {
+	s := scheme{qop: true}
+	if !c.uses(s) || !c.proves(s, ha1, "GET") || c.proves(s, ha1, "POST") || c.proves(s, md5Hex("x"), "GET") || c.count() != 1 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -71,7 +72,7 @@ func TestNonces(t *testing.T) {
 		t.Error("fresh takes what it must not, or refuses its own")
 	}
 	n.keep(a, "admin", 1, func() { closed++ })
-	if who, ok := n.use(a, 2); !ok || who != "admin" {
+	if who, ok := n.use(a, 2, true); !ok || who != "admin" {
 		t.Errorf("%q %v", who, ok)
 	}
 	for range maxProved {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,9 +39,16 @@ type rig struct {
 // newRig starts a recorder whose account admin has this password; none = factory state.
 func newRig(t *testing.T, password string) *rig {
 	t.Helper()
+	return newRigOf(t, recorder.Config{AdminPassword: rekey.NewSecret(password)})
+}
+
+// newRigOf starts a recorder of any face.
+func newRigOf(t *testing.T, c recorder.Config) *rig {
+	t.Helper()
 	dir := t.TempDir()
 	cheap := &argon.Cost{Passes: 1, KiB: 64, Threads: 1}
-	_, err := recorder.Init(dir, recorder.Config{AdminPassword: rekey.NewSecret(password), Channels: 2, Argon: cheap})
+	c.Channels, c.Argon = 2, cheap
+	_, err := recorder.Init(dir, c)
 	must(t, err)
 	box, err := recorder.Open(dir, recorder.Options{Argon: cheap})
 	must(t, err)
@@ -50,7 +59,13 @@ func newRig(t *testing.T, password string) *rig {
 		Timeout:   20 * time.Second,
 		Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 	}}
-	g.l = Listeners{HTTP: listen(t), HTTPS: listen(t), RTSP: listen(t)}
+	g.l = Listeners{HTTP: listen(t), RTSP: listen(t), Trouble: &Trouble{}}
+	if box.Traits().HTTPS {
+		g.l.HTTPS = listen(t)
+	}
+	if box.Traits().SDK {
+		g.l.SDK = listen(t)
+	}
 	g.l.Discovery, err = net.ListenPacket("udp4", "127.0.0.1:0")
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -177,6 +192,22 @@ func (g *rig) logged(event string) int {
 		}
 	}
 	return n
+}
+
+// keepsSecrets tells that none of the words is in the box's security log.
+func (g *rig) keepsSecrets(words ...string) {
+	g.t.Helper()
+	names, err := filepath.Glob(filepath.Join(g.box.Dir(), "log", "*"))
+	must(g.t, err)
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		must(g.t, err)
+		for i, word := range words {
+			if strings.Contains(string(b), word) {
+				g.t.Errorf("secret %d is in %s", i, filepath.Base(name))
+			}
+		}
+	}
 }
 
 func (g *rig) addUser(name, password string) login {

@@ -19,6 +19,12 @@ const (
 	codeNotInitialised = 268632086
 	codeChallenge      = 268632079
 	codeBusy           = 268632075
+	codeBanned         = 268632073
+	// codeOldPassword is what old firmware answers to a wrong login. The other one
+	// it has, for a name that is no account, is never sent to a stranger: it tells
+	// which names there are.
+	codeOldPassword    = 268632071
+	codeUser           = 268632070
 	codeNoSession      = 287637505
 	codeParse          = 268894208
 	codeInvalidRequest = 268894209
@@ -42,8 +48,8 @@ const (
 	rpcOutside                    // /OutsideCmd: what is asked before a login
 )
 
-// rpcRequest is the envelope of a call. Session is a string of 32 hex digits, or
-// 0 or missing where there is none.
+// rpcRequest is the envelope of a call. Session is a string of 32 hex digits, on
+// old firmware a number, or 0 or missing where there is none.
 type rpcRequest struct {
 	Method  string          `json:"method"`
 	Params  json.RawMessage `json:"params"`
@@ -111,7 +117,8 @@ func (c *rpcCall) params(v any) error {
 
 // method is one RPC2 method: result and params of its answer, or a fault.
 type method struct {
-	admin bool // only for accounts of the group admin
+	admin bool                       // only for accounts of the group admin
+	on    func(recorder.Traits) bool // the recorders that have it; nil = all
 	do    func(*rpcCall) (result, params any, err error)
 }
 
@@ -124,13 +131,17 @@ func parseRPC(body []byte) (rpcRequest, error) {
 	return req, nil
 }
 
-// sessionID is the session of a call; empty for none.
+// sessionID is the session of a call, text or number; empty for none.
 func (r rpcRequest) sessionID() string {
 	var id string
-	if json.Unmarshal(r.Session, &id) != nil {
-		return ""
+	var number json.Number
+	switch {
+	case json.Unmarshal(r.Session, &id) == nil:
+		return id
+	case json.Unmarshal(r.Session, &number) == nil && number != "0":
+		return number.String()
 	}
-	return id
+	return ""
 }
 
 // serveRPC answers one call. The status is 200 whatever becomes of it, as in
@@ -172,14 +183,14 @@ func (c *rpcCall) run(at rpcEndpoint) (result, params any, err error) {
 	case rpcOutside:
 		m, known = outsideMethods[c.req.Method]
 	default:
-		if c.session = c.sessions.get(c.req.sessionID()); c.session == nil {
+		if c.session = c.sessions.get(c.req.sessionID()); c.session == nil || !c.hasCookie(c.session.id) {
 			return nil, nil, errNoSession
 		}
-		c.reply = c.session.id
+		c.reply = c.told(c.session.id)
 		c.from = c.session.from
 		m, known = sessionMethods[c.req.Method]
 	}
-	if !known {
+	if !known || m.on != nil && !m.on(c.traits) {
 		return nil, nil, errNoMethod
 	}
 	if m.admin && !c.isAdmin(c.account()) {
@@ -188,10 +199,24 @@ func (c *rpcCall) run(at rpcEndpoint) (result, params any, err error) {
 	return m.do(c)
 }
 
+// told is a session id as it stands in answers.
+func (l *lan) told(id string) any {
+	if l.traits.RPC2.Integers {
+		return json.Number(id)
+	}
+	return id
+}
+
+// hasCookie tells whether the cookie of the login came along, where it must.
+func (c *rpcCall) hasCookie(id string) bool {
+	cookie, err := c.r.Cookie(sessionCookie)
+	return !c.traits.RPC2.Cookie || err == nil && cookie.Value == id
+}
+
 func (c *rpcCall) answer(result, params any, err error) {
 	res := rpcResponse{ID: c.req.ID, Result: result, Params: params, Session: c.reply}
 	if err != nil {
-		f := faultOf(err)
+		f := c.faultOf(err)
 		if f.Code == codeInternal {
 			c.log.ErrorContext(c.r.Context(), "RPC call failed", "method", c.req.Method, "error", err)
 		}
@@ -212,7 +237,7 @@ func (c *rpcCall) answer(result, params any, err error) {
 }
 
 // faultOf turns an error of the box into what goes over the wire.
-func faultOf(err error) *rpcFault {
+func (l *lan) faultOf(err error) *rpcFault {
 	var f *rpcFault
 	var login *rekey.LoginError
 	var policy *recorder.PolicyError
@@ -220,7 +245,7 @@ func faultOf(err error) *rpcFault {
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &login):
-		return loginFault(login)
+		return l.loginFault(login)
 	case errors.As(err, &policy):
 		return fault(codeParameter, "Component error: password too weak!")
 	case errors.Is(err, rekey.ErrDenied):
@@ -236,10 +261,16 @@ func faultOf(err error) *rpcFault {
 }
 
 // loginFault tells how a login ended, and what is left.
-func loginFault(e *rekey.LoginError) *rpcFault {
+func (l *lan) loginFault(e *rekey.LoginError) *rpcFault {
 	f := fault(codeUserOrPassword, "Component error: User or password not valid!")
-	if errors.Is(e.Kind, rekey.ErrLocked) {
+	switch {
+	case errors.Is(e.Kind, rekey.ErrLocked):
 		f = fault(codeLocked, "Component error: user has been locked!")
+	case l.traits.RPC2.Integers:
+		// Assumed: old firmware tells no tries left.
+		f = fault(codeOldPassword, "Component error: password not valid!")
+		f.Params = map[string]string{"error": "PasswordNotValid"}
+		return f
 	}
 	f.Params = map[string]int{"remainLoginTimes": max(0, e.TriesLeft), "remainLockSecond": wholeSeconds(e.LockedFor)}
 	return f

@@ -24,9 +24,11 @@ func rpcCurrentTime(c *rpcCall) (any, any, error) {
 
 func rpcSoftwareVersion(c *rpcCall) (any, any, error) {
 	i := c.box.Info()
-	return true, map[string]any{"version": map[string]string{
-		"Version": i.Firmware, "BuildDate": i.BuildDate, "WebVersion": webVersion, "SecurityBaseLineVersion": i.Baseline,
-	}}, nil
+	version := map[string]string{"Version": i.Firmware, "BuildDate": i.BuildDate, "WebVersion": webVersion}
+	if i.Baseline != "" {
+		version["SecurityBaseLineVersion"] = i.Baseline
+	}
+	return true, map[string]any{"version": version}, nil
 }
 
 func rpcSystemInfo(c *rpcCall) (any, any, error) {
@@ -66,7 +68,7 @@ func rpcInitStatus(c *rpcCall) (any, any, error) {
 }
 
 func (l *lan) initState() int {
-	if l.box.Initialised() {
+	if l.initialised() {
 		return initDone
 	}
 	return initFactory

@@ -2,7 +2,10 @@ package lan
 
 func rpcLogStart(c *rpcCall) (any, any, error) {
 	var p struct {
-		Condition struct{ StartTime, EndTime string }
+		Condition struct {
+			StartTime, EndTime string
+			Types              []string
+		}
 	}
 	if err := c.params(&p); err != nil {
 		return nil, nil, err
@@ -19,7 +22,7 @@ func rpcLogStart(c *rpcCall) (any, any, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	token, ok := c.searches.start(c.owner(), entries)
+	token, ok := c.searches.start(c.owner(), ofKinds(entries, p.Condition.Types))
 	if !ok {
 		return nil, nil, errManyObjects
 	}

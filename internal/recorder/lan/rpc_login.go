@@ -35,10 +35,15 @@ func rpcGlobalLogin(c *rpcCall) (result, params any, err error) {
 	if err := c.params(&p); err != nil {
 		return nil, nil, err
 	}
-	if !c.box.Initialised() {
+	switch {
+	case !c.initialised():
 		return nil, nil, fault(codeNotInitialised, "Component error: device not initialised!")
+	case c.trouble.is(BannedAddress):
+		return nil, nil, fault(codeBanned, "Component error: in black list!")
+	case c.trouble.is(ConnectionLimit):
+		return nil, nil, errTooManySessions
 	}
-	if !plausible(p.UserName) || (p.AuthorityType != "" && p.AuthorityType != "Default") {
+	if !plausible(p.UserName) || (p.AuthorityType != "" && p.AuthorityType != c.encryption()) {
 		return nil, nil, errParameter
 	}
 	if p.Password == "" {
@@ -49,10 +54,11 @@ func rpcGlobalLogin(c *rpcCall) (result, params any, err error) {
 
 func (c *rpcCall) sendChallenge(account string) error {
 	random := strconv.FormatUint(randomDecimal(), 10)
-	c.reply = c.sessions.challenge(account, random)
+	id := c.sessions.challenge(c.newSessionID(), account, random)
+	c.reply = c.told(id)
 	f := fault(codeChallenge, "Component error: login challenge!")
 	f.Params = loginChallenge{
-		Authorization: newID() + newID()[:8], Encryption: "Default", MAC: c.box.Info().MAC,
+		Authorization: newID() + newID()[:8], Encryption: c.encryption(), MAC: c.box.Info().MAC,
 		Random: random, Realm: c.box.Realm(),
 	}
 	return f
@@ -70,31 +76,65 @@ func randomDecimal() uint64 {
 func (c *rpcCall) finishLogin(p loginParams) (result, params any, err error) {
 	c.from.Type = clientType(p.ClientType)
 	if c.sessions.full() {
-		return nil, nil, fault(codeBusy, "Component error: too many sessions!")
+		return nil, nil, errTooManySessions
 	}
 	random, ok := c.sessions.take(c.req.sessionID(), p.UserName)
 	if !ok {
 		return nil, nil, errNoSession
 	}
-	c.reply = c.req.sessionID()
-	epoch, err := c.box.Prove(p.UserName, c.from, func(ha1 string) bool {
-		return same(rpcDigest(p.UserName, random, ha1), p.Password)
-	})
+	c.reply = c.told(c.req.sessionID())
+	epoch, err := c.holdLogin(p, random)
 	if err != nil {
 		return nil, nil, err
 	}
 	_, closed := c.box.SessionOpened(p.UserName, c.from)
-	s := c.sessions.begin(p.UserName, epoch, c.from, closed)
-	c.reply = s.id
+	id := c.req.sessionID() // old firmware keeps the one of the challenge
+	if !c.traits.RPC2.Integers {
+		id = newID()
+	}
+	s := c.sessions.begin(id, p.UserName, epoch, c.from, closed)
+	c.reply = c.told(s.id)
 	//nolint:gosec // over plain HTTP, where the family's web page lives, a Secure cookie would not come back
 	http.SetCookie(c.w, &http.Cookie{Name: sessionCookie, Value: s.id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: c.r.TLS != nil})
 	return true, map[string]int{"keepAliveInterval": keepAliveInterval}, nil
 }
 
+var errTooManySessions = fault(codeBusy, "Component error: too many sessions!")
+
+// encryption is the word for how the digest is made.
+func (l *lan) encryption() string {
+	if l.traits.RPC2.SHA256 {
+		return "DigestSHA256"
+	}
+	return "Default"
+}
+
+// newSessionID makes the id of a challenge. A number is all that old firmware
+// has; what it lacks in digits the digest makes up for.
+func (l *lan) newSessionID() string {
+	if l.traits.RPC2.Integers {
+		return strconv.FormatUint(randomDecimal()%(1<<31-2)+1, 10)
+	}
+	return newID()
+}
+
+// holdLogin holds the digest against the account.
+func (c *rpcCall) holdLogin(p loginParams, random string) (epoch uint64, err error) {
+	if !c.traits.RPC2.SHA256 {
+		return c.box.Prove(p.UserName, c.from, func(ha1 string) bool {
+			return same(rpcDigest(md5Hex, p.UserName, random, ha1), p.Password)
+		})
+	}
+	return c.box.ProvePassword(p.UserName, c.from, func(pw string) bool {
+		ha1 := sha256Hex(p.UserName + ":" + c.box.Realm() + ":" + pw)
+		return same(rpcDigest(sha256Hex, p.UserName, random, ha1), p.Password)
+	})
+}
+
 // rpcDigest is the value that fits the encryption "Default":
-// UPPER(MD5(user:random:UPPER(HA1))).
-func rpcDigest(user, random, ha1 string) string {
-	return strings.ToUpper(md5Hex(user + ":" + random + ":" + strings.ToUpper(ha1)))
+// UPPER(MD5(user:random:UPPER(HA1))); "DigestSHA256" is the same with SHA-256.
+func rpcDigest(hash func(string) string, user, random, ha1 string) string {
+	return strings.ToUpper(hash(user + ":" + random + ":" + strings.ToUpper(ha1)))
 }
 
 // clientType keeps the kinds of client that the family knows; any other is

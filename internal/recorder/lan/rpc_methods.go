@@ -1,5 +1,12 @@
 package lan
 
+import "rekey/internal/recorder"
+
+// Which recorders have a method.
+func hasEnvelope(t recorder.Traits) bool    { return t.RPC2.Envelope }
+func hasOwnONVIF(t recorder.Traits) bool    { return t.ONVIF == recorder.ONVIFOwn }
+func hasCameraState(t recorder.Traits) bool { return t.RPC2.CameraState }
+
 // sessionMethods is every method that /RPC2 answers to who has logged in.
 var sessionMethods = map[string]method{
 	"global.keepAlive":      {do: rpcKeepAlive},
@@ -19,13 +26,24 @@ var sessionMethods = map[string]method{
 	"userManager.getUserInfoAll":       {admin: true, do: rpcUsers},
 	"userManager.getActiveUserInfoAll": {admin: true, do: rpcActiveUsers},
 	"userManager.getGroupInfoAll":      {admin: true, do: rpcGroups},
-	"userManager.addUser":              {admin: true, do: rpcNeedsEnvelope},
+	"userManager.addUser":              {admin: true, on: hasEnvelope, do: rpcNeedsEnvelope},
 	"userManager.deleteUser":           {admin: true, do: rpcDeleteUser},
-	"userManager.modifyPassword":       {do: rpcNeedsEnvelope},
+	"userManager.modifyPassword":       {on: hasEnvelope, do: rpcNeedsEnvelope},
 
-	"Security.getEncryptInfo":      {do: rpcEncryptInfo},
-	"Security.modifyPasswordPlain": {do: rpcModifyPassword},
-	"Security.addUserPlain":        {admin: true, do: rpcAddUser},
+	"userManager.onvifgetUserInfoAll": {admin: true, on: hasOwnONVIF, do: rpcONVIFUsers},
+	"userManager.onvifaddUser":        {admin: true, on: hasOwnONVIF, do: rpcONVIFAddUser},
+	"userManager.onvifdeleteUser":     {admin: true, on: hasOwnONVIF, do: rpcONVIFDeleteUser},
+	"userManager.onvifmodifyPassword": {admin: true, on: hasOwnONVIF, do: rpcONVIFModifyPassword},
+
+	"Security.getEncryptInfo":      {on: hasEnvelope, do: rpcEncryptInfo},
+	"Security.modifyPasswordPlain": {on: hasEnvelope, do: rpcModifyPassword},
+	"Security.addUserPlain":        {admin: true, on: hasEnvelope, do: rpcAddUser},
+	"Security.setConfig":           {admin: true, on: hasEnvelope, do: rpcSetConfig},
+
+	"LogicDeviceManager.getCameraState": {admin: true, on: hasCameraState, do: rpcCameraState},
+	"LogicDeviceManager.getCameraAll":   {admin: true, on: hasCameraState, do: rpcCameraAll},
+
+	"IntervideoManager.getVersion": {do: rpcProtocolVersion},
 
 	"configManager.getConfig": {admin: true, do: rpcGetConfig},
 	"configManager.setConfig": {admin: true, do: rpcSetConfig},

@@ -24,14 +24,18 @@ func rpcUsers(c *rpcCall) (any, any, error) {
 	for _, g := range groups() {
 		rights[g.Name] = g.AuthorityList
 	}
+	return true, map[string]any{"users": rpcListed(c.box.Accounts(), rights)}, nil
+}
+
+func rpcListed(accounts []rekey.Account, rights map[string][]string) []rpcUser {
 	users := []rpcUser{}
-	for i, a := range c.box.Accounts() {
+	for i, a := range accounts {
 		users = append(users, rpcUser{
 			AuthorityList: rights[a.Group], Group: a.Group, ID: i + 1, Memo: a.Memo, Name: a.Name, Password: masked,
 			PasswordModifiedTime: changedAt(a.Changed), Reserved: a.Reserved, Sharable: true,
 		})
 	}
-	return true, map[string]any{"users": users}, nil
+	return users
 }
 
 type rpcActiveUser struct {
@@ -67,9 +71,12 @@ func rpcDeleteUser(c *rpcCall) (any, any, error) {
 // the encrypted envelope: the hash is as good as the password to a listener, and
 // the box could not check the password rule on it. Error 611 says so;
 // Security.modifyPasswordPlain and Security.addUserPlain are the way.
-func rpcNeedsEnvelope(*rpcCall) (any, any, error) {
-	return nil, nil, fault(codeEnvelope, "Component error: password must be sent in the encrypted envelope!")
+func rpcNeedsEnvelope(c *rpcCall) (any, any, error) {
+	c.readable(c.r, c.account(), c.from)
+	return nil, nil, errNeedsEnvelope
 }
+
+var errNeedsEnvelope = fault(codeEnvelope, "Component error: password must be sent in the encrypted envelope!")
 
 // rpcModifyPassword is Security.modifyPasswordPlain: {name, pwd, pwdOld} in the
 // encrypted envelope. A wrong old password costs a login try, which the box counts.
@@ -82,7 +89,10 @@ func rpcModifyPassword(c *rpcCall) (any, any, error) {
 	if json.Unmarshal(payload, &p) != nil || p.Name == "" || p.Pwd == "" || p.PwdOld == "" {
 		return nil, nil, errParameter
 	}
-	if err := c.box.SetPassword(c.account(), p.Name, rekey.NewSecret(p.PwdOld), rekey.NewSecret(p.Pwd), c.from); err != nil {
+	err = c.changes(func() error {
+		return c.box.SetPassword(c.account(), p.Name, rekey.NewSecret(p.PwdOld), rekey.NewSecret(p.Pwd), c.from)
+	})
+	if err != nil {
 		return nil, nil, err
 	}
 	return true, reply(), nil

@@ -23,10 +23,10 @@ const (
 	rtspWriteTimeout   = 10 * time.Second
 )
 
-// rtspFace answers RTSP: live pictures at /cam/realmonitor and footage at
+// rtspDoor answers RTSP: live pictures at /cam/realmonitor and footage at
 // /cam/playback, over TCP only. Every DESCRIBE, SETUP and PLAY carries a digest
 // without qop; the nonce is the connection's own.
-type rtspFace struct {
+type rtspDoor struct {
 	*lan
 	server *gortsplib.Server
 	about  *gortsplib.ServerStream // describes every stream: they are alike
@@ -46,29 +46,29 @@ type rtspPeer struct {
 }
 
 func (l *lan) serveRTSP(ctx context.Context, listener net.Listener) error {
-	face := &rtspFace{lan: l, ready: make(chan struct{})}
-	face.server = &gortsplib.Server{
-		Handler:      face,
+	door := &rtspDoor{lan: l, ready: make(chan struct{})}
+	door.server = &gortsplib.Server{
+		Handler:      door,
 		RTSPAddress:  listener.Addr().String(),
 		Listen:       func(string, string) (net.Listener, error) { return listener, nil },
 		ReadTimeout:  rtspReadTimeout,
 		WriteTimeout: rtspWriteTimeout,
 	}
-	if err := face.server.Start(); err != nil {
+	if err := door.server.Start(); err != nil {
 		return fmt.Errorf("start RTSP: %w", err)
 	}
-	face.about = &gortsplib.ServerStream{Server: face.server, Desc: newDescription()}
-	err := face.about.Initialize()
-	close(face.ready)
+	door.about = &gortsplib.ServerStream{Server: door.server, Desc: newDescription()}
+	err := door.about.Initialize()
+	close(door.ready)
 	if err != nil {
-		face.server.Close()
+		door.server.Close()
 		return fmt.Errorf("start RTSP: %w", err)
 	}
-	stop := context.AfterFunc(ctx, face.server.Close)
+	stop := context.AfterFunc(ctx, door.server.Close)
 	defer stop()
-	err = face.server.Wait()
-	face.about.Close()
-	face.work.Wait()
+	err = door.server.Wait()
+	door.about.Close()
+	door.work.Wait()
 	if ctx.Err() == nil {
 		return fmt.Errorf("serve RTSP: %w", err)
 	}
@@ -76,7 +76,7 @@ func (l *lan) serveRTSP(ctx context.Context, listener net.Listener) error {
 }
 
 // OnConnOpen gives the connection its nonce.
-func (f *rtspFace) OnConnOpen(ctx *gortsplib.ServerHandlerOnConnOpenCtx) {
+func (f *rtspDoor) OnConnOpen(ctx *gortsplib.ServerHandlerOnConnOpenCtx) {
 	<-f.ready
 	if f.open.Add(1) > maxRTSPConnections {
 		ctx.Conn.Close()
@@ -91,7 +91,7 @@ func (f *rtspFace) OnConnOpen(ctx *gortsplib.ServerHandlerOnConnOpenCtx) {
 }
 
 // OnConnClose takes who was logged in off the list of active users.
-func (f *rtspFace) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
+func (f *rtspDoor) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
 	f.open.Add(-1)
 	if peer, ok := ctx.Conn.UserData().(*rtspPeer); ok {
 		peer.closed()
@@ -101,17 +101,22 @@ func (f *rtspFace) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
 // login lets in who proves to know the password of an account; else it gives
 // the refusal to send. As on CGI, what is unsigned or signed for something else
 // is refused before it costs a try.
-func (f *rtspFace) login(conn *gortsplib.ServerConn, req *base.Request) (*rtspPeer, *base.Response) {
+func (f *rtspDoor) login(conn *gortsplib.ServerConn, req *base.Request) (*rtspPeer, *base.Response) {
 	peer, ok := conn.UserData().(*rtspPeer)
-	if !ok || !f.box.Initialised() {
+	switch {
+	case !ok || !f.initialised():
 		return nil, &base.Response{StatusCode: base.StatusUnauthorized}
+	case f.trouble.is(BannedAddress):
+		return nil, &base.Response{StatusCode: base.StatusForbidden}
+	case f.trouble.is(ConnectionLimit):
+		return nil, &base.Response{StatusCode: base.StatusServiceUnavailable}
 	}
 	header := req.Header["Authorization"]
 	if len(header) != 1 {
 		return nil, f.challengeRTSP(peer)
 	}
 	c, err := parseDigest(header[0])
-	if err != nil || c.qop != "" || c.realm != f.box.Realm() || c.nonce != peer.nonce || !uriFits(c.uri, req.URL) {
+	if err != nil || !c.uses(rtspScheme) || c.realm != f.box.Realm() || c.nonce != peer.nonce || !uriFits(c.uri, req.URL) {
 		return nil, f.challengeRTSP(peer)
 	}
 	if err := f.holdRTSP(peer, c, string(req.Method)); err != nil {
@@ -120,8 +125,8 @@ func (f *rtspFace) login(conn *gortsplib.ServerConn, req *base.Request) (*rtspPe
 	return peer, nil
 }
 
-func (f *rtspFace) holdRTSP(peer *rtspPeer, c credentials, method string) error {
-	proof := func(ha1 string) bool { return c.provesRTSP(ha1, method) }
+func (f *rtspDoor) holdRTSP(peer *rtspPeer, c credentials, method string) error {
+	proof := func(ha1 string) bool { return c.proves(rtspScheme, ha1, method) }
 	if peer.account == c.username {
 		epoch, err := f.box.ProveAgain(c.username, peer.from, proof)
 		if err == nil {
@@ -139,7 +144,7 @@ func (f *rtspFace) holdRTSP(peer *rtspPeer, c credentials, method string) error 
 	return nil
 }
 
-func (f *rtspFace) refuseRTSP(peer *rtspPeer, err error) *base.Response {
+func (f *rtspDoor) refuseRTSP(peer *rtspPeer, err error) *base.Response {
 	var login *rekey.LoginError
 	switch {
 	case !errors.As(err, &login):
@@ -151,7 +156,7 @@ func (f *rtspFace) refuseRTSP(peer *rtspPeer, err error) *base.Response {
 	return f.challengeRTSP(peer)
 }
 
-func (f *rtspFace) challengeRTSP(peer *rtspPeer) *base.Response {
+func (f *rtspDoor) challengeRTSP(peer *rtspPeer) *base.Response {
 	return &base.Response{StatusCode: base.StatusUnauthorized, Header: base.Header{
 		"WWW-Authenticate": base.HeaderValue{fmt.Sprintf(`Digest realm="%s", nonce="%s"`, f.box.Realm(), peer.nonce)},
 	}}

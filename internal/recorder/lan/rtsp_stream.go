@@ -111,7 +111,7 @@ type viewer struct {
 }
 
 // OnDescribe tells what a stream is made of.
-func (f *rtspFace) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
+func (f *rtspDoor) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
 	if _, refusal := f.login(ctx.Conn, ctx.Request); refusal != nil {
 		return refusal, nil, nil
 	}
@@ -122,7 +122,7 @@ func (f *rtspFace) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.
 }
 
 // OnSetup makes the session's own stream.
-func (f *rtspFace) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
+func (f *rtspDoor) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
 	peer, refusal := f.login(ctx.Conn, ctx.Request)
 	if refusal != nil {
 		return refusal, nil, nil
@@ -145,7 +145,7 @@ func (f *rtspFace) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Respon
 }
 
 // OnPlay lets the pictures start.
-func (f *rtspFace) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
+func (f *rtspDoor) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
 	peer, refusal := f.login(ctx.Conn, ctx.Request)
 	if refusal != nil {
 		return refusal, nil
@@ -164,7 +164,7 @@ func (f *rtspFace) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response
 // OnResponse starts the pictures that PLAY has allowed. Not sooner: what is sent
 // before the library has made the session a reader is lost, and the first
 // picture is the one that a decoder starts at.
-func (f *rtspFace) OnResponse(conn *gortsplib.ServerConn, _ *base.Response) {
+func (f *rtspDoor) OnResponse(conn *gortsplib.ServerConn, _ *base.Response) {
 	peer, ok := conn.UserData().(*rtspPeer)
 	if !ok || peer.starts == nil {
 		return
@@ -175,7 +175,7 @@ func (f *rtspFace) OnResponse(conn *gortsplib.ServerConn, _ *base.Response) {
 }
 
 // OnSessionClose ends the pictures.
-func (f *rtspFace) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
+func (f *rtspDoor) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
 	if v, ok := ctx.Session.UserData().(*viewer); ok {
 		v.cancel()
 		v.stream.Close()
@@ -184,7 +184,7 @@ func (f *rtspFace) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx)
 
 // play sends pictures at their pace until they end, the viewer goes, or the
 // viewer's login is revoked.
-func (f *rtspFace) play(v *viewer) {
+func (f *rtspDoor) play(v *viewer) {
 	defer v.stream.Close()
 	media := v.stream.Desc.Medias[0]
 	h264, ok := media.Formats[0].(*format.H264)

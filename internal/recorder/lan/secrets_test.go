@@ -33,7 +33,7 @@ func (l *lockedBuffer) String() string {
 // or the security log.
 func TestNoSecretsInLogs(t *testing.T) {
 	t.Parallel()
-	other := *newRig(t, adminPassword) // the same box with faces of its own, whose log is read
+	other := *newRig(t, adminPassword) // the same box with doors of its own, whose log is read
 	g := &other
 	var log lockedBuffer
 	g.l = Listeners{HTTP: listen(t), HTTPS: listen(t), RTSP: listen(t), Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}

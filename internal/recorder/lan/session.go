@@ -47,13 +47,12 @@ func newSessions(now func() time.Time, epoch func(string) uint64) *sessions {
 }
 
 // challenge makes a challenge; where too many wait, the oldest goes.
-func (s *sessions) challenge(account, random string) (id string) {
+func (s *sessions) challenge(id, account, random string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.challenges) >= maxChallenges {
 		s.dropOldest()
 	}
-	id = newID()
 	s.challenges[id] = loginRequest{account: account, random: random, born: s.now()}
 	return id
 }
@@ -87,11 +86,11 @@ func (s *sessions) full() bool {
 	return len(s.open) >= maxSessions
 }
 
-// begin opens a session under a new id.
-func (s *sessions) begin(account string, epoch uint64, from recorder.Client, closed func()) *session {
+// begin opens a session.
+func (s *sessions) begin(id, account string, epoch uint64, from recorder.Client, closed func()) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one := &session{id: newID(), account: account, epoch: epoch, from: from, used: s.now(), closed: closed}
+	one := &session{id: id, account: account, epoch: epoch, from: from, used: s.now(), closed: closed}
 	s.open[one.id] = one
 	return one
 }

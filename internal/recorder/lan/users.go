@@ -76,11 +76,19 @@ func cgiGroups(c *cgiCall) error {
 	return nil
 }
 
-// cgiAddUser takes a password in the query and so, like the two that change
-// one, only over HTTPS.
-func cgiAddUser(c *cgiCall) error {
-	if c.r.TLS == nil {
+// takesPassword refuses a password in the query over plain HTTP where the
+// recorder has HTTPS for it.
+func (c *cgiCall) takesPassword() error {
+	c.readable(c.r, c.account, c.from)
+	if c.r.TLS == nil && c.traits.CGI.Passwords == recorder.PasswordsByHTTPS {
 		return errHTTPSOnly
+	}
+	return nil
+}
+
+func cgiAddUser(c *cgiCall) error {
+	if err := c.takesPassword(); err != nil {
+		return err
 	}
 	v, err := c.q.need("user.Name", "user.Password", "user.Group")
 	if err != nil {
@@ -108,38 +116,52 @@ func cgiDeleteUser(c *cgiCall) error {
 
 // cgiModifyPassword: a wrong old password costs a login try, which the box counts.
 func cgiModifyPassword(c *cgiCall) error {
-	if c.r.TLS == nil {
-		return errHTTPSOnly
+	if err := c.takesPassword(); err != nil {
+		return err
 	}
 	v, err := c.q.need("name", "pwd", "pwdOld")
 	if err != nil {
 		return err
 	}
-	if err := c.box.SetPassword(c.account, v[0], rekey.NewSecret(v[2]), rekey.NewSecret(v[1]), c.from); err != nil {
+	err = c.changes(func() error {
+		return c.box.SetPassword(c.account, v[0], rekey.NewSecret(v[2]), rekey.NewSecret(v[1]), c.from)
+	})
+	if err != nil {
 		return err
 	}
 	c.ok()
 	return nil
 }
 
-// cgiModifyPasswordByManager has the form of the vendor's document. The
-// manager's password is asked for once more and is a login try, which a new
-// password that breaks the rule does not cost.
+// cgiModifyPasswordByManager has one of two spellings, and refuses the other as
+// a bad request. The manager's password is asked for once more and is a login
+// try, which a new password that breaks the rule does not cost.
 func cgiModifyPasswordByManager(c *cgiCall) error {
-	if c.r.TLS == nil {
-		return errHTTPSOnly
+	if err := c.takesPassword(); err != nil {
+		return err
 	}
-	v, err := c.q.need("name", "pwd", "managerName", "managerPwd")
+	name := "name"
+	if c.traits.CGI.Manager == recorder.ManagerLive {
+		name = "userName"
+		if c.q["accountType"] != "0" {
+			return errBadRequest
+		}
+	}
+	v, err := c.q.need(name, "pwd", "managerName", "managerPwd")
 	if err != nil {
 		return err
 	}
-	if err := recorder.CheckPassword(v[0], rekey.NewSecret(v[1])); err != nil {
+	new := rekey.NewSecret(v[1])
+	if err := c.box.CheckPassword(v[0], new); err != nil {
 		return err
 	}
-	if _, err := c.box.Password(v[2], rekey.NewSecret(v[3]), c.from); err != nil {
-		return err
-	}
-	if err := c.box.ResetPassword(v[2], v[0], rekey.NewSecret(v[1]), c.from); err != nil {
+	err = c.changes(func() error {
+		if _, err := c.box.Password(v[2], rekey.NewSecret(v[3]), c.from); err != nil {
+			return err
+		}
+		return c.box.ResetPassword(v[2], v[0], new, c.from)
+	})
+	if err != nil {
 		return err
 	}
 	c.ok()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"rekey"
@@ -141,7 +142,11 @@ func span(d time.Duration) string {
 
 // policyWords says the password rule.
 func policyWords(p rekey.PasswordRule) []string {
-	list := []string{fmt.Sprintf("%d to %d characters, without blanks", p.Min, p.Max)}
+	length := fmt.Sprintf("%d to %d", p.Min, p.Max)
+	if p.Min == p.Max {
+		length = strconv.Itoa(p.Min)
+	}
+	list := []string{length + " characters, without blanks"}
 	if p.Classes > 1 {
 		list = append(list, fmt.Sprintf("at least %d of: lower case, upper case, digits, signs", p.Classes))
 	}
