@@ -59,7 +59,7 @@ func (s *session) users(ctx context.Context, method string) ([]map[string]string
 			return s.named(method, rows)
 		},
 		func(c *cgi) error {
-			l, err := c.get(ctx, "userManager.cgi", "action", method)
+			l, err := c.get(ctx, userModule, "action", method)
 			if err != nil {
 				return err
 			}

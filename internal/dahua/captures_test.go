@@ -3,6 +3,7 @@ package dahua
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/netip"
 	"net/textproto"
@@ -134,6 +135,65 @@ func TestCapturedRTSP(t *testing.T) {
 		}
 		if id, err := s.alone(); err != nil || id.Serial == "" {
 			t.Errorf("%s: %+v: %v", name, id, err)
+		}
+	}
+}
+
+func TestCapturedLogins(t *testing.T) {
+	t.Parallel()
+	for name, body := range captures(t, "rpc2/login_*.json") {
+		if strings.Contains(name, "vector") {
+			continue // no answer of a recorder
+		}
+		answer, err := parseReply(body)
+		e := answer.loginRefusal("admin")
+		switch {
+		case err != nil:
+			t.Errorf("%s: %v", name, err)
+		case strings.Contains(name, "_ok"):
+			if !answer.ok() || answer.Session == nil {
+				t.Errorf("%s: %+v", name, answer)
+			}
+		case strings.Contains(name, "challenge"):
+			if answer.Code != codeChallenge || e != nil {
+				t.Errorf("%s: %+v", name, answer)
+			}
+		case e == nil || !errors.Is(e, rekey.ErrDenied) || (strings.Contains(name, "2left") && e.TriesLeft != 2):
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	for name, body := range captures(t, "rpc2/authority_*.json") {
+		answer, err := parseReply(body)
+		if err != nil || answer.loginRefusal("admin") != nil || !errors.Is(answer.refusal("h", "m"), rekey.ErrDenied) {
+			t.Errorf("%s: %+v: %v", name, answer, err)
+		}
+	}
+}
+
+func TestCapturedErrors(t *testing.T) {
+	t.Parallel()
+	statuses := map[string]int{"error_bad_request_http400.txt": 400, "error_invalid_authority_http401.txt": 401}
+	for name, body := range captures(t, "cgi/*error*.txt") {
+		status := statuses[name]
+		if status == 0 {
+			status = 200
+		}
+		if err := cgiRefusal("h", "w", status, body); full(status, body) || tellsLock(body) || errors.Is(err, rekey.ErrUnreachable) || len(err.Error()) > 200 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCapturedONVIF(t *testing.T) {
+	t.Parallel()
+	for name, body := range captures(t, "onvif/*Time*.xml") {
+		if !isONVIF(body) {
+			t.Errorf("%s is not taken for ONVIF", name)
+		}
+	}
+	for name, body := range captures(t, "hikvision/*.xml") {
+		if isONVIF(body) {
+			t.Errorf("%s is taken for ONVIF", name)
 		}
 	}
 }

@@ -67,10 +67,15 @@ func (c *cgi) unsigned(res transport.Response, said string) error {
 	}
 	switch res.Status {
 	case http.StatusUnauthorized:
-		return &refusedError{kind: rekey.ErrConflict, host: c.host(), what: "every request", said: "it asks for no login, as recorders do before their first set-up"}
+		return &refusedError{kind: rekey.ErrConflict, host: c.host(), what: "every request", said: "it asks for no login, as recorders do before their first set-up", advice: adviceSetup}
 	case http.StatusForbidden:
-		if e := lockState(c.login.Account, res.Body, said); errors.Is(e, rekey.ErrLocked) && !strings.Contains(said, "Authori") {
-			return settle(c.tries, c.login.Account, e)
+		switch {
+		case tellsLock(res.Body):
+			return settle(c.tries, c.login.Account, lockState(c.login.Account, res.Body, said))
+		case toldCode(res.Body) == codeBlackList:
+			return &refusedError{kind: rekey.ErrLocked, host: c.host(), what: "every request", said: said, code: codeBlackList}
+		case toldCode(res.Body) == 0 && !strings.Contains(said, "Authori"):
+			return shutOut(c.host(), "every request", said)
 		}
 	}
 	return refusalSaying(c.host(), "the CGI", res.Status, said)
@@ -87,29 +92,34 @@ func (c *cgi) request(ctx context.Context, module, query string) (transport.Resp
 	if err != nil {
 		return res, err
 	}
-	return res, c.judge(res.Status, res.Signed, res.Body)
+	return res, c.judge(res)
 }
 
 // judge reads whether the login was refused.
-func (c *cgi) judge(status int, signed bool, body []byte) error {
-	return c.verdict(status, signed, body, heard(string(body)))
+func (c *cgi) judge(res transport.Response) error {
+	return c.verdict(res, heard(string(res.Body)))
 }
 
 // verdict is judge with the words that may be repeated of the answer. After a
 // refusal nothing is sent any more.
-func (c *cgi) verdict(status int, signed bool, body []byte, said string) error {
+func (c *cgi) verdict(res transport.Response, said string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !signed {
+	if !res.Signed {
 		return nil
 	}
 	booked := c.booked
 	c.booked = false
-	if full(status, body) { // nobody knows whether the password was looked at: the try stays spent
+	// Nobody knows whether the password was looked at: the try stays spent.
+	switch {
+	case full(res.Status, res.Body):
 		c.refused = c.full(said)
 		return c.refused
+	case res.Status == http.StatusUnauthorized && transport.SaysStale(res.Header):
+		c.refused = &refusedError{kind: rekey.ErrConflict, host: c.host(), what: "the login", said: "it calls its own new nonce an old one", advice: adviceNonce}
+		return c.refused
 	}
-	refusal := signedRefusal(c.login.Account, status, body, said)
+	refusal := signedRefusal(c.login.Account, res.Status, res.Body, said)
 	if refusal != nil {
 		c.refused = refusal
 		if !booked {
@@ -121,8 +131,8 @@ func (c *cgi) verdict(status int, signed bool, body []byte, said string) error {
 			booked = true
 		}
 	}
-	// Of other statuses nobody knows whether the password was looked at: the try stays spent.
-	known := refusal != nil || status == http.StatusOK || status == http.StatusBadRequest || status == http.StatusForbidden
+	// Nor does anybody know of other statuses.
+	known := refusal != nil || res.Status == http.StatusOK || res.Status == http.StatusBadRequest || res.Status == http.StatusForbidden
 	if booked && known {
 		return settle(c.tries, c.login.Account, refusal)
 	}
@@ -131,7 +141,7 @@ func (c *cgi) verdict(status int, signed bool, body []byte, said string) error {
 
 // full is a refusal because of too many logins.
 func (c *cgi) full(said string) error {
-	return &refusedError{kind: rekey.ErrConflict, host: c.host(), what: "the login", said: strings.TrimSpace(said + " (too many are logged in; log out other users and try again)")}
+	return &refusedError{kind: rekey.ErrConflict, host: c.host(), what: "the login", said: said, advice: adviceFull}
 }
 
 func (c *cgi) stopped() error {
@@ -182,17 +192,17 @@ func (c *cgi) body(ctx context.Context, module string, pairs ...string) ([]byte,
 
 // change sends a request that carries passwords, once. Its errors hold nothing
 // of the answer but known words; one that is not sure leaves the change in doubt.
-func (c *cgi) change(ctx context.Context, pairs ...string) error {
+func (c *cgi) change(ctx context.Context, module string, pairs ...string) error {
 	what := action(pairs)
 	if err := c.stopped(); err != nil {
 		return unsent(err)
 	}
-	res, err := c.http.Do(ctx, transport.Request{Path: "/cgi-bin/userManager.cgi", Query: transport.Query(pairs...), Digest: c.digest, Once: true})
+	res, err := c.http.Do(ctx, transport.Request{Path: "/cgi-bin/" + module, Query: transport.Query(pairs...), Digest: c.digest, Once: true})
 	if err != nil {
 		return lost(c.host(), what, err)
 	}
 	said := phrase(res.Body)
-	if err := c.verdict(res.Status, res.Signed, res.Body, said); err != nil {
+	if err := c.verdict(res, said); err != nil {
 		return err
 	}
 	text := strings.TrimSpace(string(res.Body))

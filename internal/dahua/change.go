@@ -42,10 +42,10 @@ func (c *change) refused(e *rekey.LoginError) error {
 	return settle(c.tries, c.account, e)
 }
 
-// compared reports whether a refusal with that code is about the old password. In
-// the list of one interface there may be no such account, or none was told.
+// compared reports whether a refusal with that code is about the old password, if
+// one was told. In the list of one interface there may be no such account.
 func (c *change) compared(code int64) bool {
-	return c.door == "" || (code != codeUser && !c.old.IsZero())
+	return !c.old.IsZero() && (c.door == "" || code != codeUser)
 }
 
 // done tells the budget that the old password was right.
@@ -74,6 +74,8 @@ func (s *session) deliver(ctx context.Context, method string, params any, c *cha
 		return &oddAnswer{host: host, what: method, why: fmt.Sprintf("HTTP status %d", res.Status)}
 	case answer.ok():
 		return nil
+	case phrase([]byte(answer.Message)) == saidTooWeak:
+		return &refusedError{kind: rekey.ErrInput, host: host, what: method, code: answer.Code, said: saidTooWeak}
 	case !refusesChange(answer.Code):
 		return &oddAnswer{host: host, what: method, why: fmt.Sprintf("error code %d", answer.Code)}
 	}
@@ -96,7 +98,10 @@ func (e *unsentError) Error() string { return e.cause.Error() + "; nothing was c
 
 // Unwrap returns the cause and the kind.
 func (e *unsentError) Unwrap() []error {
-	for _, kind := range []error{rekey.ErrDenied, rekey.ErrLocked, rekey.ErrBudget, rekey.ErrInput, rekey.ErrUnsupported, rekey.ErrRisk, rekey.ErrConflict} {
+	for _, kind := range []error{
+		rekey.ErrDenied, rekey.ErrLocked, rekey.ErrBudget, rekey.ErrInput, rekey.ErrUnsupported, rekey.ErrRisk, rekey.ErrConflict,
+		rekey.ErrStorage, rekey.ErrVerify, rekey.ErrNotFound,
+	} {
 		if errors.Is(e.cause, kind) {
 			return []error{e.cause}
 		}
@@ -113,27 +118,18 @@ func unsent(err error) error {
 	return &unsentError{err}
 }
 
-// lost sorts an exchange that brought no answer to a change: it was not sent, or
-// nobody knows what became of it.
+// lost sorts what brought no answer to a change: nobody knows what became of it,
+// or it was not sent, as when the login that goes with it could not be made or booked.
 func lost(host, what string, err error) error {
 	var exchange *transport.Error
-	if errors.As(err, &exchange) && exchange.Sent {
-		return exchange
-	}
-	if exchange != nil {
-		return unsent(err)
-	}
-	for _, kind := range []error{rekey.ErrBudget, rekey.ErrLocked, rekey.ErrInput, rekey.ErrUnsupported} {
-		if errors.Is(err, kind) { // by the login that goes with it
-			return unsent(err)
-		}
-	}
-	why := "what came is no answer that can be read"
 	var moved *transport.RedirectError
-	if errors.As(err, &moved) {
-		why = "it points elsewhere"
+	switch {
+	case errors.As(err, &exchange) && exchange.Sent:
+		return exchange
+	case errors.As(err, &moved):
+		return &oddAnswer{host: host, what: what, why: "it points elsewhere"}
 	}
-	return &oddAnswer{host: host, what: what, why: why}
+	return unsent(err)
 }
 
 // sure reports whether err leaves no doubt that nothing was changed: it was not

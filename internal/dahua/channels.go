@@ -3,9 +3,9 @@ package dahua
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"rekey"
@@ -16,71 +16,113 @@ import (
 // by LogicDeviceManager, or by the settings where the firmware lacks that, which
 // tell no state. The passwords that the recorder keeps are not read.
 func (s *session) Channels(ctx context.Context) ([]rekey.Channel, error) {
-	channels, err := s.cameras(ctx)
-	if absent(err) {
-		if channels, err = s.remoteDevices(ctx); absent(err) {
-			return nil, fmt.Errorf("%w: %s tells this account nothing of cameras behind it", rekey.ErrUnsupported, s.at.Address())
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	states, err := s.cameraStates(ctx)
-	if err != nil && !absent(err) {
-		return nil, err
-	}
 	names, err := s.channelNames(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for i := range channels {
-		c := &channels[i]
+	channels, err := s.allCameras(ctx, len(names))
+	if err != nil {
+		return nil, err
+	}
+	states, err := s.cameraStates(ctx, len(names))
+	if err != nil && !absent(err) {
+		return nil, err
+	}
+	list := make([]rekey.Channel, len(channels))
+	for i, c := range channels {
 		c.state(states)
 		if c.Name == "" {
 			c.Name = names[c.Number]
 		}
-	}
-	list := make([]rekey.Channel, len(channels))
-	for i, c := range channels {
 		list[i] = c.Channel
 	}
 	slices.SortStableFunc(list, func(a, b rekey.Channel) int { return a.Number - b.Number })
 	return list, nil
 }
 
+// allCameras reads the list of the cameras, and the settings where that is not
+// told or lacks the account of one.
+func (s *session) allCameras(ctx context.Context, titles int) ([]camera, error) {
+	all, err := s.cameras(ctx, titles)
+	told := err == nil
+	if err != nil && !absent(err) {
+		return nil, err
+	}
+	if told && !slices.ContainsFunc(all, func(c camera) bool { return c.Account == "" && c.Address != "" }) {
+		return all, nil
+	}
+	kept, err := s.remoteDevices(ctx, titles)
+	switch {
+	case absent(err) && told:
+		return all, nil
+	case absent(err):
+		return nil, fmt.Errorf("%w: %s tells this account nothing of cameras behind it", rekey.ErrUnsupported, s.at.Address())
+	case err != nil:
+		return nil, err
+	case !told:
+		return kept, nil
+	}
+	for i := range all {
+		c := &all[i]
+		at := slices.IndexFunc(kept, func(k camera) bool { return k.Number == c.Number && k.Address == c.Address })
+		if at >= 0 && c.Account == "" {
+			c.Account = kept[at].Account
+		}
+	}
+	return all, nil
+}
+
 // camera is a channel while it is read.
 type camera struct {
 	rekey.Channel
 	off bool
+	key string // of its entry in RemoteDevice, where told
 }
 
 // state takes whether it is connected out of what the recorder tells of all.
 func (c *camera) state(states map[int]string) {
-	said, told := states[c.Number]
+	said := transport.Printable(states[c.Number])
 	switch {
 	case c.off:
 		c.Why = "switched off in the recorder's settings"
-	case !told:
+	case said == "":
 		c.Why = "the recorder does not tell whether it is connected"
-	case strings.EqualFold(said, "Connected"):
+	case strings.EqualFold(said, "Connected"), strings.EqualFold(said, "Online"):
 		c.Online = true
 	default:
-		c.Why = transport.Printable(said)
+		c.Why = whyDark(said)
 	}
+}
+
+var (
+	darkByLogin = regexp.MustCompile(`(?i)passw|pwd|auth|account|login|user|locked|denied`)
+	darkByLine  = regexp.MustCompile(`(?i)un-?connect|dis-?connect|offline|unreach|time-?out|network|host|connecting|lost`)
+)
+
+// whyDark puts what to do behind a state: the words of firmwares differ.
+func whyDark(said string) string {
+	switch {
+	case darkByLogin.MatchString(said):
+		return fmt.Sprintf("%s: the camera refuses the account or the password that the recorder keeps for it; set its login at the recorder", said)
+	case darkByLine.MatchString(said):
+		return fmt.Sprintf("%s: the recorder does not say whether the line or the login is at fault; if it was connected before, set its login at the recorder, else look at its cable", said)
+	}
+	return said
 }
 
 const logicDevices = "LogicDeviceManager"
 
 // cameras reads LogicDeviceManager.getCameraAll: a row for each channel.
-func (s *session) cameras(ctx context.Context) ([]camera, error) {
+func (s *session) cameras(ctx context.Context, titles int) ([]camera, error) {
 	rows, err := s.rows(ctx, logicDevices, "getCameraAll", nil, "camera")
 	if err != nil {
 		return nil, err
 	}
+	first := countsFrom(rows, titles)
 	var all []camera
 	for i, row := range rows {
 		c := readCamera(row, "deviceinfo.")
-		c.Number = channelOf(row, i)
+		c.Number, c.key = channelOf(row, i, first), row["deviceid"]
 		if c.Address == "" && (c.off || strings.EqualFold(row["type"], "remote")) {
 			continue // a free channel
 		}
@@ -110,26 +152,52 @@ func firstOf(row map[string]string, keys ...string) string {
 	return ""
 }
 
-// channelOf is the number on the screen: firmware counts from 0.
-func channelOf(row map[string]string, place int) int {
-	if n, ok := whole(firstOf(row, "uniquechannel", "channel")); ok && n >= 0 && n < mostChannels {
-		return int(n) + 1
+// channelOf is the number on the screen, of firmware that counts from first.
+func channelOf(row map[string]string, place, first int) int {
+	if n, ok := ownNumber(row); ok {
+		return n - first + 1
 	}
 	return place + 1
+}
+
+func ownNumber(row map[string]string) (int, bool) {
+	n, ok := whole(firstOf(row, "uniquechannel", "channel"))
+	return int(n), ok && n >= 0 && n < mostChannels
+}
+
+// countsFrom is 0, as known firmware counts on these calls, or 1 where the rows
+// themselves say so: of 8 titles of channels, none is number 8 when counted from 0.
+func countsFrom(rows []map[string]string, titles int) int {
+	lowest, highest := mostChannels, -1
+	for _, row := range rows {
+		if n, ok := ownNumber(row); ok {
+			lowest, highest = min(lowest, n), max(highest, n)
+		}
+	}
+	if lowest >= 1 && highest == titles {
+		return 1
+	}
+	return 0
 }
 
 // mostChannels is above what any recorder has.
 const mostChannels = 1 << 12
 
-// cameraStates are the states by channel, as the recorder says them.
-func (s *session) cameraStates(ctx context.Context) (map[int]string, error) {
+// cameraStates are the states by channel, as the recorder says them; a reason
+// beside the state is put behind it.
+func (s *session) cameraStates(ctx context.Context, titles int) (map[int]string, error) {
 	rows, err := s.rows(ctx, logicDevices, "getCameraState", map[string]any{"uniqueChannels": []int{-1}}, "states", "uniqueChannels", "-1")
 	if err != nil {
 		return nil, err
 	}
+	first := countsFrom(rows, titles)
 	states := map[int]string{}
 	for i, row := range rows {
-		states[channelOf(row, i)] = row["connectionstate"]
+		said := firstOf(row, "connectionstate", "state")
+		if reason := firstOf(row, "reason", "errormessage", "errormsg", "error", "errorcode", "detail"); reason != "" && reason != "0" && !strings.EqualFold(said, "Connected") {
+			said = strings.TrimSpace(said + ", " + reason)
+		}
+		states[channelOf(row, i, first)] = said
 	}
 	return states, nil
 }
@@ -178,39 +246,51 @@ func lowerKeys(row map[string]string) map[string]string {
 	return lower
 }
 
-// remoteDevice is a camera in the settings; the number counts from 0.
-var remoteDevice = regexp.MustCompile(`(?i)System_CONFIG_NETCAMERA_INFO_(\d{1,4})\.(.+)$`)
+// remoteDevice is a camera in the settings: the path of its entry, its number and
+// what is told of it.
+var remoteDevice = regexp.MustCompile(`(?i)^(.*System_CONFIG_NETCAMERA_INFO_(\d{1,4}))\.(.+)$`)
 
-// remoteDevices reads the cameras out of the settings.
-func (s *session) remoteDevices(ctx context.Context) ([]camera, error) {
-	t, err := s.table(ctx, "RemoteDevice")
-	if err != nil {
-		return nil, err
-	}
-	byNumber := map[int]map[string]string{}
+// entries are the cameras of RemoteDevice by their paths.
+func entries(t *table) map[string]map[string]string {
+	all := map[string]map[string]string{}
 	for path, value := range t.flat {
 		m := remoteDevice.FindStringSubmatch(path)
 		if m == nil {
 			continue
 		}
-		n, err := strconv.Atoi(m[1])
-		if err != nil {
-			continue
+		if all[m[1]] == nil {
+			all[m[1]] = map[string]string{}
 		}
-		if byNumber[n] == nil {
-			byNumber[n] = map[string]string{}
-		}
-		byNumber[n][strings.ToLower(m[2])] = value
+		all[m[1]][strings.ToLower(m[3])] = value
+		all[m[1]]["uniquechannel"] = m[2]
 	}
+	return all
+}
+
+// remoteDevices reads the cameras out of the settings.
+func (s *session) remoteDevices(ctx context.Context, titles int) ([]camera, error) {
+	t, err := s.table(ctx, tableCameras)
+	if err != nil {
+		return nil, err
+	}
+	return listed(t, titles), nil
+}
+
+const tableCameras = "RemoteDevice"
+
+// listed are the cameras of the table that have an address.
+func listed(t *table, titles int) []camera {
+	byKey := entries(t)
+	first := countsFrom(slices.Collect(maps.Values(byKey)), titles)
 	var all []camera
-	for n, row := range byNumber {
+	for key, row := range byKey {
 		c := readCamera(row, "")
-		c.Number = n + 1
+		c.Number, c.key = channelOf(row, 0, first), key
 		if c.Address != "" {
 			all = append(all, c)
 		}
 	}
-	return all, nil
+	return all
 }
 
 // channelNames are the titles of the channels; none where they are not told.

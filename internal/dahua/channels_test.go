@@ -22,7 +22,7 @@ const cameraStates = `{"id":$ID,"result":true,"params":{"states":[{"channel":0,"
 func told(list []rekey.Channel) string {
 	var b strings.Builder
 	for _, c := range list {
-		fmt.Fprintf(&b, "%d %s %s %s %t %.12s; ", c.Number, c.Name, c.Address, c.Account, c.Online, c.Why)
+		fmt.Fprintf(&b, "%d %s %s %s %t %.10s; ", c.Number, c.Name, c.Address, c.Account, c.Online, c.Why)
 	}
 	return strings.TrimSuffix(b.String(), "; ")
 }
@@ -49,11 +49,11 @@ func TestChannels(t *testing.T) {
 		peer *peer
 		want string
 	}{
-		"RPC2":             {&peer{rpc: both}, "1 Door 192.168.1.10 admin true ; 2 Hall 192.168.1.11  false switched off; 3 Yard 192.168.1.12 admin false Unconnect; 5    false the recorder"},
-		"RPC2, no states":  {&peer{rpc: stateless}, "1 Door 192.168.1.10 admin false the recorder; 2 Hall 192.168.1.11  false switched off; 3 Yard 192.168.1.12 admin false the recorder; 5    false the recorder"},
-		"RPC2, settings":   {&peer{rpc: settings.rpc()}, "1 Gate 10.0.0.1 admin false the recorder"},
-		"CGI":              {&peer{noRPC: true, cgi: byCGI}, "1 Front = back 10.0.0.1 admin true ; 2  10.0.0.2  false Unconnect"},
-		"CGI, settings":    {&peer{noRPC: true, cgi: older}, "4  10.0.0.4 admin false the recorder"},
+		"RPC2":             {&peer{rpc: both}, "1 Door 192.168.1.10 admin true ; 2 Hall 192.168.1.11  false switched o; 3 Yard 192.168.1.12 admin false Unconnect:; 5    false the record"},
+		"RPC2, no states":  {&peer{rpc: stateless}, "1 Door 192.168.1.10 admin false the record; 2 Hall 192.168.1.11  false switched o; 3 Yard 192.168.1.12 admin false the record; 5    false the record"},
+		"RPC2, settings":   {&peer{rpc: settings.rpc()}, "1 Gate 10.0.0.1 admin false the record"},
+		"CGI":              {&peer{noRPC: true, cgi: byCGI}, "1 Front = back 10.0.0.1 admin true ; 2  10.0.0.2  false Unconnect:"},
+		"CGI, settings":    {&peer{noRPC: true, cgi: older}, "4  10.0.0.4 admin false the record"},
 		"RPC2 without any": {&peer{}, "none"},
 	} {
 		s, _ := opened(t, tc.peer, false)

@@ -59,7 +59,7 @@ func (t *table) byRPC(ctx context.Context, r *rpc) error {
 }
 
 func (t *table) byCGI(ctx context.Context, c *cgi) error {
-	l, err := c.get(ctx, "configManager.cgi", "action", "getConfig", "name", t.name)
+	l, err := c.get(ctx, configModule, "action", "getConfig", "name", t.name)
 	if err != nil {
 		return err
 	}
@@ -93,13 +93,21 @@ func (s *session) write(ctx context.Context, t *table, changes map[string]string
 	}
 	pairs := []string{"action", "setConfig"}
 	for path, value := range changes {
-		if !strings.HasPrefix(path, "[") {
-			path = "." + path
-		}
-		pairs = append(pairs, t.name+path, value)
+		pairs = append(pairs, t.named(path), value)
 	}
-	return changed(c.put(ctx, "configManager.cgi", pairs...), t.name)
+	return changed(c.put(ctx, configModule, pairs...), t.name)
 }
+
+// named is a path of the table as CGI writes it.
+func (t *table) named(path string) string {
+	if strings.HasPrefix(path, "[") {
+		return t.name + path
+	}
+	return t.name + "." + path
+}
+
+// configModule is the CGI module of the settings.
+const configModule = "configManager.cgi"
 
 // changed makes an error after which the change may have been made an unknown outcome.
 func changed(err error, what string) error {

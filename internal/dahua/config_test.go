@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -137,28 +136,6 @@ func TestLockPolicy(t *testing.T) {
 	}
 	if w := tb.written["General"]; w != `{"LockLoginEnable":true,"LockLoginTimes":3,"LoginFailLockTime":600,"MachineName":"NVR"}` {
 		t.Errorf("wrote %s", w)
-	}
-}
-
-func TestInterfaces(t *testing.T) {
-	t.Parallel()
-	tb := &tables{read: map[string]string{"Https": `{"Enable":true,"Port":8443}`, "RTSP": `{"Enable":true,"Port":1554}`}}
-	s, _ := opened(t, &peer{rpc: tb.rpc()}, false)
-	doors, err := s.Interfaces(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, d := range doors {
-		port := d.Port
-		if port == s.at.Port {
-			port = 0
-		}
-		got = append(got, string(d.Kind)+map[bool]string{true: "+tls", false: ""}[d.TLS]+":"+map[int]string{0: "own", 8443: "8443", 1554: "1554"}[port])
-	}
-	want := []string{"rpc2:own", "cgi:own", "rpc2+tls:8443", "cgi+tls:8443", "rtsp:1554"}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%v, want %v", got, want)
 	}
 }
 

@@ -44,8 +44,9 @@ type Option func(*Driver)
 func AcceptClearPassword() Option { return func(d *Driver) { d.clearPassword = true } }
 
 // AcceptBasic lets the driver log in where old firmware takes nothing but the
-// password itself: HTTP Basic at CGI and RTSP, "Basic" and "WatchNet" at RPC2. It
-// does so over TLS alone, elsewhere only with AcceptClearPassword beside it.
+// password itself: HTTP Basic at CGI and RTSP, "Basic" and "WatchNet" at RPC2: the
+// risk rekey.RiskBasicLogin, accepted by name. A change of a password over plain
+// HTTP needs AcceptClearPassword beside it.
 func AcceptBasic() Option { return func(d *Driver) { d.ownPassword = true } }
 
 // New returns the driver. The log gets one line for each request at debug level.
@@ -88,13 +89,10 @@ func (d *Driver) Open(ctx context.Context, id rekey.Identity, l rekey.Login, tri
 
 // basic is where the password itself may be sent.
 func (d *Driver) basic() transport.Basic {
-	switch {
-	case !d.ownPassword:
-		return transport.BasicNever
-	case d.clearPassword:
+	if d.ownPassword {
 		return transport.BasicInClear
 	}
-	return transport.BasicOverTLS
+	return transport.BasicNever
 }
 
 func (d *Driver) openRPC(ctx context.Context, id rekey.Identity, at rekey.Interface, l rekey.Login, tries rekey.Tries) (rekey.Session, error) {
@@ -102,7 +100,7 @@ func (d *Driver) openRPC(ctx context.Context, id rekey.Identity, at rekey.Interf
 	if err != nil {
 		return nil, err
 	}
-	s := d.newSession(id, at, l, tries)
+	s := d.newSession(id, r.http.At(), l, tries)
 	s.rpc, s.taken = r, true
 	s.keepAlive()
 	return s, nil
@@ -110,10 +108,12 @@ func (d *Driver) openRPC(ctx context.Context, id rekey.Identity, at rekey.Interf
 
 func (d *Driver) openCGI(ctx context.Context, id rekey.Identity, at rekey.Interface, l rekey.Login, tries rekey.Tries) (rekey.Session, error) {
 	s := d.newSession(id, at, l, tries)
-	if _, err := s.web(ctx); err != nil {
+	c, err := s.web(ctx)
+	if err != nil {
 		s.release()
 		return nil, err
 	}
+	s.at = c.http.At()
 	return s, nil
 }
 

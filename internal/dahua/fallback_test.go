@@ -34,7 +34,7 @@ func TestLogoutAfterAFailedLogin(t *testing.T) {
 		"answer cut off":      {second: says(`{"id":2,"result":tr`), tries: &book{}, kind: rekey.ErrUnreachable, out: true},
 		"budget not written":  {tries: &failingBook{}, kind: rekey.ErrStorage, out: true},
 		"refused":             {second: says(`{"error":{"code":268632085},"result":false}`), tries: &book{}, kind: rekey.ErrDenied},
-		"busy":                {second: says(`{"error":{"code":268632075},"result":false}`), tries: &book{}, kind: rekey.ErrUnreachable},
+		"busy":                {second: says(`{"error":{"code":268632075},"result":false}`), tries: &book{}, kind: rekey.ErrConflict},
 		"no budget to log in": {tries: &book{empty: true}, kind: rekey.ErrBudget},
 	} {
 		p := &peer{rpc: map[string]func(call) string{}}

@@ -140,8 +140,20 @@ func runs() []run {
 			}
 			return p
 		}, do: func(ctx context.Context, s *session) error {
-			return s.SetOwnPassword(ctx, rekey.InterfaceONVIF, "admin", rekey.Secret{}, rekey.NewSecret(newPassword))
+			return s.SetOwnPassword(ctx, rekey.InterfaceONVIF, "admin", rekey.NewSecret("before"), rekey.NewSecret(newPassword))
 		}},
+		{name: "doors", peer: func(*testing.T, func()) *peer {
+			return &peer{rpc: (&tables{read: map[string]string{"DVRIP": `{"TCPPort":35000}`}}).rpc(), onvif: says200(onvifClock)}
+		}, do: func(ctx context.Context, s *session) error { _, err := s.Interfaces(ctx); return err }},
+		{name: "rule", peer: func(*testing.T, func()) *peer {
+			return &peer{rpc: map[string]func(call) string{"userManager.getCaps": says(`{"id":$ID,"result":true,"params":{"caps":{"MinLength":8,"MaxLength":9}}}`)}}
+		}, do: func(ctx context.Context, s *session) error { _, err := s.PasswordRule(ctx); return err }},
+		{name: "channel login", tls: true, change: true, peer: func(t *testing.T, done func()) *peer {
+			p := (&camBox{}).peer(t)
+			set := p.rpc["configManager.setConfig"]
+			p.rpc["configManager.setConfig"] = func(c call) string { done(); return set(c) }
+			return p
+		}, do: func(ctx context.Context, s *session) error { return s.SetChannelLogin(ctx, 3, login(newPassword)) }},
 		{name: "CGI", tls: true, change: true, peer: byCGI, do: setOwn},
 		{name: "by a manager", tls: true, change: true, peer: byCGI, do: reset},
 	}

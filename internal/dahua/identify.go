@@ -42,15 +42,16 @@ func (d *Driver) Identify(ctx context.Context, t rekey.Target) (rekey.Identity, 
 	switch {
 	case err == nil:
 		return v.with(s, t)
-	case s.answers && t.Port == 0 && errors.Is(err, rekey.ErrUnreachable) && ctx.Err() == nil && !redirected(err):
+	case s.answers && t.Port == 0 && errors.Is(err, rekey.ErrUnreachable) && ctx.Err() == nil && redirected(err) == nil:
 		return s.alone()
 	}
 	return rekey.Identity{}, err
 }
 
-func redirected(err error) bool {
-	var moved *transport.RedirectError
-	return errors.As(err, &moved)
+// redirected is the redirect that err is about; nil: it is about something else.
+func redirected(err error) (moved *transport.RedirectError) {
+	errors.As(err, &moved)
+	return moved
 }
 
 // web looks at the web port that was named. Where none was named, the usual one
@@ -70,9 +71,10 @@ func (d *Driver) web(ctx context.Context, t rekey.Target) (*visit, error) {
 	v, err := d.visitOrMoved(ctx, at)
 	beside.Wait()
 	switch {
-	case safe.CertSHA256 == "" || redirected(err):
+	case safe.CertSHA256 == "":
 	case err != nil:
 		if there, failed := d.visit(ctx, safe); failed == nil {
+			redirected(err).Note(&there.id)
 			return there, nil
 		}
 	case !v.http.At().TLS:
@@ -81,21 +83,14 @@ func (d *Driver) web(ctx context.Context, t rekey.Target) (*visit, error) {
 	return v, err
 }
 
-// visitOrMoved goes on once to where the recorder sends on to, if that is the
-// recorder itself.
+// visitOrMoved goes on once to where the recorder sends on to, if that is surely
+// the recorder itself.
 func (d *Driver) visitOrMoved(ctx context.Context, at rekey.Interface) (*visit, error) {
-	v, err := d.visit(ctx, at)
-	var moved *transport.RedirectError
-	if !errors.As(err, &moved) || !moved.Same || moved.To.Address() == at.Address() {
-		return v, err
-	}
-	if v, err = d.visit(ctx, moved.To); err != nil {
+	v, moved, err := transport.Follow(at, func(at rekey.Interface) (*visit, error) { return d.visit(ctx, at) })
+	if err != nil {
 		return nil, err
 	}
-	note(&v.id, "moved from "+at.Address(), "HTTP redirect")
-	if moved.To.TLS && !at.TLS {
-		v.id.Odd("redirected-to-https", fmt.Sprintf("Port %d only sends on to https at port %d; rekey goes there by itself, other programs may need to be told.", at.Port, moved.To.Port))
-	}
+	moved.Note(&v.id)
 	return v, nil
 }
 

@@ -99,7 +99,8 @@ func TestIdentifyFollowsToHTTPS(t *testing.T) {
 	safe.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	safe.StartTLS()
 	defer safe.Close()
-	for to, kind := range map[string]error{safe.URL + "/": nil, "https://192.0.2.1/": rekey.ErrUnreachable} {
+	beside := strings.Replace(safe.URL, "https:", "http:", 1) + "/"
+	for to, kind := range map[string]error{safe.URL + "/": nil, "https://192.0.2.1/": rekey.ErrUnreachable, beside: rekey.ErrUnreachable} {
 		plain := httptest.NewServer(http.RedirectHandler(to, http.StatusMovedPermanently))
 		id, err := driver().Identify(t.Context(), target(t, plain, false))
 		plain.Close()
@@ -107,6 +108,9 @@ func TestIdentifyFollowsToHTTPS(t *testing.T) {
 			t.Fatalf("%s: %v", to, err)
 		}
 		if err != nil {
+			if !strings.Contains(err.Error(), "give that address") {
+				t.Errorf("what to do: %v", err)
+			}
 			continue
 		}
 		i, _ := id.Interface(rekey.InterfaceCGI)
@@ -119,5 +123,18 @@ func TestIdentifyFollowsToHTTPS(t *testing.T) {
 		if got := oddIDs(id); got != "self-signed redirected-to-https" {
 			t.Errorf("odd: %s", got)
 		}
+	}
+}
+
+// Where the usual port of HTTP sends elsewhere and that of HTTPS answers, the
+// latter is taken, and the person is told of the former.
+func TestIdentifyWhereHTTPSendsElsewhere(t *testing.T) {
+	t.Parallel()
+	away := &site{answers: map[string]http.HandlerFunc{"getDeviceType": func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://127.0.0.1:1/login", http.StatusFound)
+	}}}
+	id, err := box{http: away, https: nvr()}.plug(t).Identify(t.Context(), rekey.Target{Host: "127.0.0.1"})
+	if err != nil || !strings.Contains(oddIDs(id), "sent-elsewhere") || len(id.Interfaces) != 2 || !id.Interfaces[0].TLS {
+		t.Errorf("%+v: %v", id, err)
 	}
 }

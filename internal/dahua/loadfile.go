@@ -26,8 +26,14 @@ func (s *session) OpenRecording(ctx context.Context, r rekey.Recording) (io.Read
 	path := transport.EscapePath(r.Path)
 	if s.rpc != nil {
 		body, err := load(ctx, s.rpc.http, transport.Request{Path: "/RPC_Loadfile" + path, Cookie: s.rpc.fileCookies()}, nil)
-		if !errors.Is(err, errNoLoadfile) {
+		if err == nil {
+			s.rpc.loads.Store(true)
+		}
+		switch {
+		case !errors.Is(err, errNoLoadfile):
 			return body, err
+		case s.rpc.loads.Load(): // others came by this door: no reason to log in at another one
+			return nil, &refusedError{kind: rekey.ErrNotFound, host: s.at.Address(), what: theDownload, said: "it gives others, but not this one"}
 		}
 	}
 	c, err := s.web(ctx)
@@ -55,7 +61,7 @@ func (r *rpc) fileCookies() []*http.Cookie {
 }
 
 // judge reads a refusal of the login out of an answer; nil: no login was sent.
-type judge func(status int, signed bool, body []byte) error
+type judge func(transport.Response) error
 
 func load(ctx context.Context, c *transport.Client, r transport.Request, by judge) (io.ReadCloser, error) {
 	stream, err := c.Stream(ctx, r)
@@ -68,7 +74,7 @@ func load(ctx context.Context, c *transport.Client, r transport.Request, by judg
 		return nil, errors.Join(err, stream.Body.Close())
 	}
 	if by != nil {
-		if err := by(stream.Status, stream.Signed, nil); err != nil {
+		if err := by(answerOf(stream, nil)); err != nil {
 			return nil, errors.Join(err, stream.Body.Close())
 		}
 	}
@@ -82,6 +88,10 @@ func load(ctx context.Context, c *transport.Client, r transport.Request, by judg
 	}{content, stream.Body}, nil
 }
 
+func answerOf(s *transport.Stream, head []byte) transport.Response {
+	return transport.Response{Status: s.Status, Header: s.Header, Body: head, Signed: s.Signed}
+}
+
 // refusedLoad reads why no recording comes.
 func refusedLoad(host string, stream *transport.Stream, by judge) error {
 	head, err := io.ReadAll(io.LimitReader(stream.Body, 4<<10))
@@ -89,7 +99,7 @@ func refusedLoad(host string, stream *transport.Stream, by judge) error {
 		return err
 	}
 	if by != nil {
-		if err := by(stream.Status, stream.Signed, head); err != nil {
+		if err := by(answerOf(stream, head)); err != nil {
 			return err
 		}
 		return cgiRefusal(host, theDownload, stream.Status, head)

@@ -116,11 +116,17 @@ func (r *rpc) challenge(ctx context.Context, account string) (challenge, error) 
 // something that has nothing to do with the account.
 func refusedEarly(host, what, account string, res transport.Response) error {
 	said := heard(string(res.Body))
-	if res.Status == http.StatusForbidden {
-		if e := lockState(account, res.Body, said); errors.Is(e, rekey.ErrLocked) {
-			e.Interface = rekey.InterfaceRPC2
-			return e
-		}
+	switch {
+	case full(res.Status, res.Body):
+		return &refusedError{kind: rekey.ErrConflict, host: host, what: what, said: said, advice: adviceFull}
+	case toldCode(res.Body) == codeBlackList:
+		return &refusedError{kind: rekey.ErrLocked, host: host, what: what, said: said, code: codeBlackList}
+	case res.Status == http.StatusForbidden && tellsLock(res.Body):
+		e := lockState(account, res.Body, said)
+		e.Interface = rekey.InterfaceRPC2
+		return e
+	case res.Status == http.StatusForbidden && toldCode(res.Body) == 0:
+		return shutOut(host, what, said)
 	}
 	return &refusedError{kind: rekey.ErrUnreachable, host: host, what: what, said: said}
 }
@@ -163,7 +169,7 @@ func (r *rpc) answer(ctx context.Context, p proof, l rekey.Login) (*rekey.LoginE
 func (r *rpc) refusedByHTTP(what, account string, res transport.Response) (*rekey.LoginError, error) {
 	said := heard(string(res.Body))
 	if full(res.Status, res.Body) {
-		return nil, &refusedError{kind: rekey.ErrConflict, host: r.http.At().Address(), what: what, said: said, code: codeSessionLimit}
+		return nil, &refusedError{kind: rekey.ErrConflict, host: r.http.At().Address(), what: what, said: said, advice: adviceFull}
 	}
 	e := lockState(account, res.Body, said)
 	if res.Status == http.StatusUnauthorized {
@@ -203,7 +209,7 @@ func (r *rpc) leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_, err := r.call(ctx, "global.logout", nil)
-	if errors.Is(err, rekey.ErrConflict) {
+	if sessionOver(err) {
 		return nil
 	}
 	return err

@@ -109,13 +109,13 @@ func TestRPCLoginRefused(t *testing.T) {
 		"black list, second":     {second: `{"error":{"code":268632073,"message":"InBlackList"},"result":false}`, want: want{kind: rekey.ErrLocked, logins: 1}},
 		"maintenance":            {second: `{"error":{"code":268632090,"message":"maintenance"},"result":false}`, want: want{kind: rekey.ErrUnreachable, logins: 1}},
 		"maintenance at first":   {first: `{"error":{"code":268632090,"message":"maintenance"},"result":false}`, want: want{kind: rekey.ErrUnreachable}},
-		"too many sessions":      {second: `{"error":{"code":486,"message":"x"},"result":false}`, want: want{kind: rekey.ErrUnreachable, logins: 1}},
+		"too many sessions":      {second: `{"error":{"code":486,"message":"x"},"result":false}`, want: want{kind: rekey.ErrConflict, logins: 1}},
 		"no right to log in":     {second: `{"error":{"code":285278249,"message":"Authority:check failure."},"result":false}`, want: want{kind: rekey.ErrDenied, logins: 1}},
 		"no reason":              {second: `{"result":false}`, want: want{kind: rekey.ErrUnreachable, logins: 1}},
 		"not initialised":        {first: `{"error":{"code":268632086,"message":"x"},"result":false}`, want: want{kind: rekey.ErrConflict}},
-		"busy":                   {second: `{"error":{"code":268632075,"message":"x"},"result":false}`, want: want{kind: rekey.ErrUnreachable, logins: 1}},
+		"busy":                   {second: `{"error":{"code":268632075,"message":"x"},"result":false}`, want: want{kind: rekey.ErrConflict, logins: 1}},
 		"unknown hash":           {first: strings.Replace(firstStep, "Default", "OldDigest", 1), want: want{kind: rekey.ErrUnsupported}},
-		"plain password":         {first: strings.Replace(firstStep, "Default", "WatchNet", 1), want: want{kind: rekey.ErrUnsupported}},
+		"plain password":         {first: strings.Replace(firstStep, "Default", "WatchNet", 1), want: want{kind: rekey.ErrRisk}},
 		"no realm":               {first: strings.Replace(firstStep, "realm", "rlm", 1), want: want{kind: rekey.ErrUnreachable}},
 		"no session":             {first: strings.Replace(firstStep, `"session":7`, `"session":null`, 1), want: want{kind: rekey.ErrUnreachable}},
 		"session an object":      {first: strings.Replace(firstStep, `"session":7`, `"session":{}`, 1), want: want{kind: rekey.ErrUnreachable}},
@@ -332,7 +332,7 @@ func TestCheckByCGI(t *testing.T) {
 
 // TestRefusedBeforeThePassword: a lock that is told before anything was tried is
 // told to the budget, so that nobody tries against it; other words are no refusal
-// of a password that was never sent.
+// of a password that was never sent, and each says what to do.
 func TestRefusedBeforeThePassword(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -340,11 +340,14 @@ func TestRefusedBeforeThePassword(t *testing.T) {
 		body   string
 		kind   error
 		locked time.Duration
+		words  string
 	}{
-		"locked":           {403, `{"ErrorCode":268632081,"Result":false,"RmLock":1800,"RmLogin":0}`, rekey.ErrLocked, 30 * time.Minute},
-		"locked or banned": {403, "Forbidden", rekey.ErrLocked, 0},
-		"tries left":       {403, `{"ErrorCode":268632085,"RmLock":0,"RmLogin":3}`, nil, 0},
-		"server error":     {500, "", rekey.ErrUnreachable, 0},
+		"locked":       {403, `{"ErrorCode":268632081,"Result":false,"RmLock":1800,"RmLogin":0}`, rekey.ErrLocked, 30 * time.Minute, "wait"},
+		"banned":       {403, "Forbidden", rekey.ErrLocked, 0, "from another address"},
+		"black list":   {403, `{"ErrorCode":268632073}`, rekey.ErrLocked, 0, "take it off there"},
+		"too many":     {503, "Too many connections", rekey.ErrConflict, 0, "log out other users"},
+		"tries left":   {403, `{"ErrorCode":268632085,"RmLock":0,"RmLogin":3}`, nil, 0, ""},
+		"server error": {500, "", rekey.ErrUnreachable, 0, ""},
 	} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(tc.status)
@@ -356,7 +359,7 @@ func TestRefusedBeforeThePassword(t *testing.T) {
 			err := driver().Check(t.Context(), i, login(testPassword), b)
 			var e *rekey.LoginError
 			refused := errors.As(err, &e)
-			if err == nil || !errors.Is(err, tc.kind) && tc.kind != nil || b.spent != 0 || refused != (tc.kind == rekey.ErrLocked) {
+			if err == nil || (tc.kind != nil && !errors.Is(err, tc.kind)) || b.spent != 0 || refused != (tc.locked > 0) || !strings.Contains(err.Error(), tc.words) {
 				t.Errorf("%s, %s: %+v: %v", name, i.Kind, b, err)
 				continue
 			}

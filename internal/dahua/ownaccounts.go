@@ -15,28 +15,32 @@ import (
 const onvifPassword = "userManager.onvifmodifyPassword"
 
 // SetOwnPassword sets the password of an ONVIF account, in the list that newer
-// firmware keeps for ONVIF alone. Do it in the session that is logged in with
-// the password that the ONVIF account has, before or after SetPassword: where the
-// account is the one that is logged in, that one is told as the old password, and
-// booked as a try; for another account no old password is told, and the recorder
-// may want one.
-func (s *session) SetOwnPassword(ctx context.Context, kind rekey.InterfaceKind, account string, _, new rekey.Secret) error {
+// firmware keeps for ONVIF alone. With old it is sent as the old password and
+// booked as a try, whichever password this session was opened with; without, none
+// is sent, and the recorder may want one.
+func (s *session) SetOwnPassword(ctx context.Context, kind rekey.InterfaceKind, account string, old, new rekey.Secret) error {
 	switch {
 	case kind != rekey.InterfaceONVIF:
 		return fmt.Errorf("%w: of this family only ONVIF has accounts of its own, not %q", rekey.ErrUnsupported, kind)
 	case account == "" || new.IsZero():
 		return fmt.Errorf("%w: the account and the new password must not be empty", rekey.ErrInput)
+	case old.Equal(new):
+		return fmt.Errorf("%w: the new password is the old one", rekey.ErrInput)
 	case s.rpc == nil:
-		return fmt.Errorf("%w: %s has no RPC2, by which ONVIF accounts are set; set it in its web page", rekey.ErrUnsupported, s.at.Address())
+		return fmt.Errorf("%w: %s has no RPC2, by which ONVIF accounts are set; %s", rekey.ErrUnsupported, s.at.Address(), adviceOwn)
 	}
-	if err := errors.Join(carried("account name", account), carried("new password", new.Reveal())); err != nil {
+	err := errors.Join(carried("account name", account), carried("new password", new.Reveal()), carried("old password", old.Reveal()))
+	if err != nil {
 		return err
 	}
 	if err := s.hasOnvifList(ctx); err != nil {
 		return err
 	}
-	c := s.ownClaim(account, new)
-	err := s.setOwn(ctx, c)
+	if err := s.hasAccount(ctx, account); err != nil {
+		return err
+	}
+	c := &change{account: account, old: old, new: new, tries: s.tries, door: rekey.InterfaceONVIF, unproved: !old.IsZero()}
+	err = s.setOwn(ctx, c)
 	if err == nil {
 		err = c.done()
 	}
@@ -45,6 +49,9 @@ func (s *session) SetOwnPassword(ctx context.Context, kind rekey.InterfaceKind, 
 	}
 	return fmt.Errorf("%w: the password of ONVIF account %q at %s may or may not have been changed: %v", rekey.ErrUnknown, account, s.at.Address(), err)
 }
+
+// adviceOwn is what to do where rekey cannot set it.
+const adviceOwn = "set it in its web page or at its screen, at Network > ONVIF or the ONVIF user page"
 
 // hasOnvifList asks which methods there are, and where that is not told, asks
 // for the change with nothing in it, which sets nothing.
@@ -68,7 +75,7 @@ func (s *session) hasOnvifList(ctx context.Context) error {
 	switch {
 	case lacks(err):
 		return none
-	case errors.As(err, &refused) && slices.Contains([]int64{codeParse, codeRequest, codeParameter, codeUser, codePassword, codeUserOrPassword, codeNoCode}, refused.code):
+	case errors.As(err, &refused) && slices.Contains([]int64{codeParse, codeRequest, codeParameter, codeUser, codePassword, codeUserOrPassword, codeNoCode, codeClearPassword}, refused.code):
 		return nil
 	case err == nil:
 		return &oddAnswer{host: s.at.Address(), what: onvifPassword, why: "it accepts a change with nothing in it"}
@@ -76,22 +83,23 @@ func (s *session) hasOnvifList(ctx context.Context) error {
 	return unsent(err)
 }
 
-// ownClaim is the change, with the old password where it can be known.
-func (s *session) ownClaim(account string, new rekey.Secret) *change {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := &change{account: account, new: new, tries: s.tries, door: rekey.InterfaceONVIF}
-	if sameAccount(account, s.login.Account) {
-		c.old = s.login.Password
-		if !s.before.IsZero() {
-			c.old = s.before
-		}
+// hasAccount keeps a mistyped name from costing a try: some firmware answers it
+// like a wrong password. The list of ONVIF accounts is not told here, but it
+// begins as a copy of the recorder's own, which is asked for where it is told.
+func (s *session) hasAccount(ctx context.Context, account string) error {
+	var told struct {
+		Users []struct{ Name string } `json:"users"`
 	}
-	if c.old.Equal(new) {
-		c.old = rekey.Secret{}
+	err := s.rpc.get(ctx, "userManager.getUserInfoAll", nil, &told)
+	switch {
+	case absent(err):
+		return nil
+	case err != nil:
+		return unsent(err)
+	case len(told.Users) == 0 || slices.ContainsFunc(told.Users, func(u struct{ Name string }) bool { return sameAccount(u.Name, account) }):
+		return nil
 	}
-	c.unproved = !c.old.IsZero() // on this list
-	return c
+	return fmt.Errorf("%w: %s has no account %q, so no password was sent for it; one that only ONVIF has is set in its web page, at Network > ONVIF or the ONVIF user page", rekey.ErrNotFound, s.at.Address(), account)
 }
 
 // setOwn sends it in the envelope, or plain over TLS where the recorder does not
@@ -114,6 +122,7 @@ func (s *session) setOwn(ctx context.Context, c *change) error {
 		if !plain || !notUnderstood(err) {
 			return s.ownRefusal(c, err)
 		}
+		c.booked = false // the old password is sent again, which is a try again
 	case !lacks(err):
 		return unsent(err)
 	}
@@ -137,8 +146,9 @@ func (s *session) ownRefusal(c *change, err error) error {
 	case !errors.As(err, &refused):
 	case refused.code == codeUser:
 		refused.kind, refused.said = rekey.ErrNotFound, fmt.Sprintf("there is no ONVIF account %q", c.account)
-	case notUnderstood(err) && c.old.IsZero():
-		refused.said = "it may want the old password of the ONVIF account, which is not known here; set it by ONVIF with that password"
+	case c.old.IsZero() && (notUnderstood(err) || slices.Contains([]int64{codePassword, codeUserOrPassword}, refused.code)):
+		refused.kind, refused.said = rekey.ErrUnsupported, "it seems to want the old password of the ONVIF account, which was not given"
+		refused.advice = "give it, or " + adviceOwn
 	}
 	return err
 }

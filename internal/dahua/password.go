@@ -22,7 +22,7 @@ func (s *session) SetPassword(ctx context.Context, old, new rekey.Secret) error 
 		s.changedTo(new)
 		err = c.done()
 	}
-	return s.outcome(c.account, err)
+	return s.outcome(c.account, s.rulesOut(ctx, err))
 }
 
 // outcome lets an error be that leaves no doubt; any other makes the outcome unknown.
@@ -69,7 +69,7 @@ func (s *session) setPassword(ctx context.Context, c *change) error {
 	if err != nil {
 		return unsent(err)
 	}
-	return web.change(ctx, "action", "modifyPassword", "name", c.account, "pwd", c.new.Reveal(), "pwdOld", c.old.Reveal())
+	return web.change(ctx, userModule, "action", "modifyPassword", "name", c.account, "pwd", c.new.Reveal(), "pwdOld", c.old.Reveal())
 }
 
 func (s *session) byEnvelope(ctx context.Context, c *change) error {
@@ -108,14 +108,17 @@ func (s *session) ResetPassword(ctx context.Context, account string, new rekey.S
 		return unsent(err)
 	}
 	const action = "modifyPasswordByManager"
-	err = c.change(ctx, "action", action, "name", account, "pwd", new.Reveal(),
+	err = c.change(ctx, userModule, "action", action, "name", account, "pwd", new.Reveal(),
 		"managerName", manager.Account, "managerPwd", manager.Password.Reveal())
 	if badRequest(err) {
-		err = c.change(ctx, "action", action, "userName", account, "pwd", new.Reveal(),
+		err = c.change(ctx, userModule, "action", action, "userName", account, "pwd", new.Reveal(),
 			"managerName", manager.Account, "managerPwd", manager.Password.Reveal(), "accountType", "0")
 	}
-	return s.outcome(account, err)
+	return s.outcome(account, s.rulesOut(ctx, err))
 }
+
+// userModule is the CGI module of the accounts.
+const userModule = "userManager.cgi"
 
 // badRequest: the recorder says in so many words that it did not understand the
 // request. A bare "Error" may be about a password, and so may all else.
@@ -164,9 +167,9 @@ func (s *session) webBeforeChange(ctx context.Context, at rekey.Interface) (*cgi
 // secureDoor finds the CGI over HTTPS.
 func (s *session) secureDoor(ctx context.Context) (rekey.Interface, bool, error) {
 	if i, ok := door(s.id, rekey.InterfaceCGI); ok && i.TLS {
-		return i, true, nil
+		return s.pinned(ctx, i), true, nil
 	}
-	t, port, err := s.port(ctx, "Https")
+	t, port, err := s.port(ctx, "Https", "Port")
 	if err != nil || port == 0 || !t.on() {
 		return rekey.Interface{}, false, err
 	}
@@ -190,9 +193,6 @@ func (s *session) unknown(account string, cause error) error {
 func (s *session) changedTo(new rekey.Secret) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.before.IsZero() {
-		s.before = s.login.Password
-	}
 	s.login.Password, s.taken = new, false
 	s.forget()
 }

@@ -137,7 +137,7 @@ func TestSetPasswordOutcomes(t *testing.T) {
 				return
 			}
 			// Which password is in force is open: no further login by this session.
-			if _, err := s.backup(t.Context()); !errors.Is(err, rekey.ErrUnknown) {
+			if _, err := s.web(t.Context()); !errors.Is(err, rekey.ErrUnknown) {
 				t.Errorf("afterwards: %v", err)
 			}
 			if _, signed := p.spent(); signed != 0 {

@@ -42,6 +42,7 @@ type peer struct {
 	raw      map[string]http.HandlerFunc // by RPC method, where the answer is none of RPC
 	change   http.HandlerFunc            // userManager.cgi, once the login is right
 	file     http.HandlerFunc            // downloads
+	onvif    http.HandlerFunc
 	password string
 	broken   bool // the CGI refuses every password
 
@@ -78,7 +79,9 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if p.authorised(w, r) {
 			p.serveCGI(w, r)
 		}
-	case r.Method == http.MethodPost && !p.noRPC:
+	case r.URL.Path == "/onvif/device_service" && p.onvif != nil:
+		p.onvif(w, r)
+	case r.Method == http.MethodPost && !p.noRPC && r.URL.Path != "/onvif/device_service":
 		p.serveRPC(w, r)
 	default:
 		http.NotFound(w, r)

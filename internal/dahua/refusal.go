@@ -41,11 +41,12 @@ const (
 
 // refusedError is a clear no to one request: nothing was done.
 type refusedError struct {
-	kind error
-	host string
-	what string
-	said string
-	code int64
+	kind   error
+	host   string
+	what   string
+	said   string
+	code   int64
+	advice string // what to do; empty: by the code
 }
 
 // Error says who refused what, and why.
@@ -61,17 +62,34 @@ func (e *refusedError) Error() string {
 }
 
 func (e *refusedError) hint() string {
+	if e.advice != "" {
+		return "; " + e.advice
+	}
 	switch e.code {
 	case codeNotInitialised:
-		return "; do its first set-up first"
+		return "; " + adviceSetup
 	case codeNoSession, codeNoSession2:
 		return "; the login has ended, log in again"
 	case codeBusy, codeSessionLimit, codeInUse:
-		return "; log out other users and try again"
+		return "; " + adviceFull
 	case codeBlackList:
 		return "; this address is on its black list: take it off there, or come from another address"
 	}
 	return ""
+}
+
+// What to do about refusals that say nothing against a password.
+const (
+	adviceSetup  = "it has no password yet: do its first set-up first, at its monitor or in its web page"
+	adviceFull   = "nothing was said against the password, too many are logged in: log out other users and apps, wait a minute and run again"
+	adviceBanned = "this address is banned or kept out by its filter, or an account is locked: stop every client that logs in by itself, wait 30 minutes without any login, or come from another address"
+	adviceNonce  = "nothing was said against the password: its login is confused, or something between rewrites it; wait a minute, restart the recorder if it stays so, and run again"
+)
+
+// sessionOver reports whether there is no session any more to log out of.
+func sessionOver(err error) bool {
+	var refused *refusedError
+	return errors.As(err, &refused) && (refused.code == codeNoSession || refused.code == codeNoSession2)
 }
 
 // Unwrap returns the kind.
@@ -115,7 +133,8 @@ func kindOf(code int64) error {
 func (a reply) noLogin(host, what string) error {
 	kind := kindOf(a.Code)
 	switch a.Code {
-	case codeNotInitialised, codeNoSession, codeNoSession2, codeBlackList, codeNoMethod, codeNoInterface, codeClearPassword:
+	case codeNotInitialised, codeNoSession, codeNoSession2, codeBlackList, codeNoMethod, codeNoInterface, codeClearPassword,
+		codeBusy, codeSessionLimit, codeInUse:
 	case codeAuthority: // ErrDenied, but of a right: it is no LoginError
 	default:
 		kind = rekey.ErrUnreachable
@@ -186,6 +205,7 @@ func refusalSaying(host, what string, status int, said string) error {
 }
 
 // lockState reads the body of a 403: {"ErrorCode":268632081,"RmLock":1800,"RmLogin":0}.
+// One that tells nothing is taken for a lock.
 func lockState(account string, body []byte, said string) *rekey.LoginError {
 	e := &rekey.LoginError{Kind: rekey.ErrLocked, Interface: rekey.InterfaceCGI, Account: account, TriesLeft: -1, Said: said}
 	var told struct {
@@ -200,6 +220,19 @@ func lockState(account string, body []byte, said string) *rekey.LoginError {
 		e.Kind = rekey.ErrDenied
 	}
 	return e
+}
+
+// tellsLock reports whether a 403 tells of a lock, and is not just a 403.
+func tellsLock(body []byte) bool {
+	var told struct {
+		Lock *json.Number `json:"RmLock"`
+	}
+	return toldCode(body) == codeLocked || (json.Unmarshal(body, &told) == nil && number(told.Lock, 0) > 0)
+}
+
+// shutOut is a 403 to a request without a login that tells no more.
+func shutOut(host, what, said string) error {
+	return &refusedError{kind: rekey.ErrLocked, host: host, what: what, said: strings.TrimSpace(said + " (HTTP 403 to a request without a login)"), advice: adviceBanned}
 }
 
 // signedRefusal reads the HTTP answer to a request that carried a password; nil:
@@ -308,7 +341,7 @@ func phrase(body []byte) string {
 	case "Error " + saidBadRequest:
 		return saidBadRequest
 	}
-	for _, known := range []string{"Password Too Weak!", "Authority:check failure.", "Authorization Failed!", "Invalid Authority!", "Invalid Request!"} {
+	for _, known := range []string{saidTooWeak, "Authority:check failure.", "Authorization Failed!", "Invalid Authority!", "Invalid Request!"} {
 		if strings.Contains(text, known) {
 			return known
 		}
@@ -316,4 +349,7 @@ func phrase(body []byte) string {
 	return ""
 }
 
-const saidBadRequest = "Bad Request!"
+const (
+	saidBadRequest = "Bad Request!"
+	saidTooWeak    = "Password Too Weak!"
+)

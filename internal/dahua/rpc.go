@@ -33,6 +33,7 @@ type rpc struct {
 	cookies []*http.Cookie
 	alive   time.Duration // the longest silence the recorder bears
 	next    atomic.Int64
+	loads   atomic.Bool // it has given a recording to this session
 	unruly  atomic.Bool // its answers do not bear the number of the question
 }
 
@@ -145,6 +146,9 @@ func plainJSON(v any) ([]byte, error) {
 // unreadable tells apart a door that is not there and an answer that is no answer.
 func (r *rpc) unreadable(method string, res transport.Response, err error) error {
 	host := r.http.At().Address()
+	if full(res.Status, res.Body) {
+		return &refusedError{kind: rekey.ErrConflict, host: host, what: method, said: heard(string(res.Body)), advice: adviceFull}
+	}
 	switch res.Status {
 	case http.StatusNotFound, http.StatusNotImplemented, http.StatusMethodNotAllowed:
 		return fmt.Errorf("%s: %w", host, errNoRPC)

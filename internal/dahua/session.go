@@ -17,7 +17,7 @@ type session struct {
 	driver *Driver
 	log    *slog.Logger
 	id     rekey.Identity
-	at     rekey.Interface // the door that the login was made at
+	at     rekey.Interface // the door that the login was made at, with the certificate that was met there
 	tries  rekey.Tries
 	rpc    *rpc // nil: the recorder has none
 
@@ -28,7 +28,6 @@ type session struct {
 	prints map[int]string // certificates seen, by port; held for the session
 	over   error          // set when it is not known which password is in force
 	taken  bool           // RPC2 has accepted the password of login
-	before rekey.Secret   // the password that SetPassword of this session replaced
 	shut   error          // a CGI login was refused: no door of the CGI is tried again
 
 	stop   context.CancelFunc
@@ -83,7 +82,7 @@ func (s *session) keepAlive() {
 			case <-tick.C:
 			}
 			err := s.rpc.beat(ctx)
-			if errors.Is(err, rekey.ErrConflict) {
+			if sessionOver(err) {
 				return // the session has ended; the next call says so
 			}
 			if err != nil && ctx.Err() == nil {
@@ -172,47 +171,6 @@ func (s *session) either(ctx context.Context, byRPC func(*rpc) error, byCGI func
 	return byCGI(c)
 }
 
-// Interfaces tells the doors with the ports of the recorder's own settings. The
-// door in use is told as it was reached: a router may show it at another port.
-func (s *session) Interfaces(ctx context.Context) ([]rekey.Interface, error) {
-	doors := s.webDoors(s.pinned(ctx, s.at))
-	for _, web := range []struct {
-		table string
-		tls   bool
-	}{{"Https", true}, {"Web", false}} {
-		if web.tls == s.at.TLS {
-			continue
-		}
-		t, port, err := s.port(ctx, web.table)
-		if err != nil {
-			return nil, err
-		}
-		if port != 0 && t.on() {
-			doors = append(doors, s.webDoors(s.pinned(ctx, rekey.Interface{Host: s.at.Host, Port: port, TLS: web.tls}))...)
-		}
-	}
-	t, port, err := s.port(ctx, "RTSP")
-	if err != nil {
-		return nil, err
-	}
-	if port != 0 && t.on() {
-		doors = append(doors, rekey.Interface{Kind: rekey.InterfaceRTSP, Host: s.at.Host, Port: port})
-	}
-	return doors, nil
-}
-
-// webDoors are what answers at one web port.
-func (s *session) webDoors(at rekey.Interface) []rekey.Interface {
-	c := at
-	c.Kind = rekey.InterfaceCGI
-	if s.rpc == nil {
-		return []rekey.Interface{c}
-	}
-	r := at
-	r.Kind = rekey.InterfaceRPC2
-	return []rekey.Interface{r, c}
-}
-
 // pinned adds the certificate at that port: the one seen before, or the one that
 // a handshake shows now. It stays without when nobody answers there.
 func (s *session) pinned(ctx context.Context, at rekey.Interface) rekey.Interface {
@@ -240,23 +198,4 @@ func (s *session) pinned(ctx context.Context, at rekey.Interface) rekey.Interfac
 	return at
 }
 
-// port reads the port of a table; 0 when the recorder does not tell the table.
-func (s *session) port(ctx context.Context, name string) (*table, int, error) {
-	t, err := s.table(ctx, name)
-	if absent(err) {
-		return nil, 0, nil
-	}
-	if err != nil {
-		return nil, 0, err
-	}
-	n, ok := whole(t.flat["Port"])
-	if !ok || n < 1 || n > 65535 {
-		return t, 0, nil
-	}
-	return t, int(n), nil
-}
-
-var (
-	_ rekey.Session         = (*session)(nil)
-	_ rekey.InterfaceLister = (*session)(nil)
-)
+var _ rekey.Session = (*session)(nil)

@@ -32,9 +32,12 @@ var secretKey = regexp.MustCompile(`(?i)(passw|pwd|passphrase|secret|privatekey|
 
 const masked = "******"
 
-// Settings reads the known tables and, where the recorder has it, its own
-// encrypted backup file. Passwords are masked. Tables that the recorder does not
-// tell are left out.
+// errOwnLogin: it would take one more login.
+var errOwnLogin = errors.New("it would take a login of its own at the CGI")
+
+// Settings reads the known tables and, where the CGI is in use and has it, the
+// recorder's own encrypted backup file. Passwords are masked. Tables that the
+// recorder does not tell are left out.
 func (s *session) Settings(ctx context.Context) ([]rekey.Setting, error) {
 	var settings []rekey.Setting
 	for _, name := range settingTables() {
@@ -60,13 +63,25 @@ func (s *session) Settings(ctx context.Context) ([]rekey.Setting, error) {
 			return nil, err
 		}
 		// The tables are what a person can read; the file is an extra of some firmwares.
-		s.log.WarnContext(ctx, "no settings file from the recorder", slog.String("host", s.at.Address()), slog.Any("error", err))
+		level := slog.LevelWarn
+		if errors.Is(err, errOwnLogin) {
+			level = slog.LevelDebug
+		}
+		s.log.Log(ctx, level, "no settings file from the recorder", slog.String("host", s.at.Address()), slog.Any("error", err))
 		return settings, nil
 	}
 	return append(settings, rekey.Setting{Name: "Config.backup", Data: backup}), nil
 }
 
+// backup is the file, by a CGI that is logged in already: a login of its own, which
+// may be refused where the digest is broken, is more than the file is worth.
 func (s *session) backup(ctx context.Context) ([]byte, error) {
+	s.mu.Lock()
+	ready := s.rpc == nil || s.cgi != nil
+	s.mu.Unlock()
+	if !ready {
+		return nil, errOwnLogin
+	}
 	c, err := s.web(ctx)
 	if err != nil {
 		return nil, err
@@ -77,7 +92,7 @@ func (s *session) backup(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.judge(res.Status, res.Signed, res.Body); err != nil {
+	if err := c.judge(res); err != nil {
 		return nil, err
 	}
 	if res.Status != 200 || strings.HasPrefix(string(res.Body), "Error") {
@@ -105,11 +120,7 @@ func (t *table) masked() ([]byte, error) {
 		if value != "" && secretKey.MatchString(path[strings.LastIndexByte(path, '.')+1:]) {
 			value = masked
 		}
-		sep := "."
-		if strings.HasPrefix(path, "[") {
-			sep = ""
-		}
-		b.WriteString(t.name + sep + path + "=" + value + "\r\n")
+		b.WriteString(t.named(path) + "=" + value + "\r\n")
 	}
 	return []byte(b.String()), nil
 }

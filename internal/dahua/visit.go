@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"net/http"
 	"regexp"
 	"slices"
@@ -42,7 +41,7 @@ func (d *Driver) visit(ctx context.Context, at rekey.Interface) (*visit, error) 
 	res, err := v.http.Do(ctx, magicBox("getDeviceType"))
 	var moved *transport.RedirectError
 	switch {
-	case errors.As(err, &moved) && moved.To.Address() == at.Address(): // most likely a page of something else
+	case errors.As(err, &moved) && moved.Within(): // most likely a page of something else
 	case err != nil:
 		return nil, err
 	default:
@@ -55,7 +54,7 @@ func (d *Driver) visit(ctx context.Context, at rekey.Interface) (*visit, error) 
 	if !v.readPage(ctx) && moved != nil && !v.rpc {
 		return nil, err // it sends on in a circle
 	}
-	v.readCertificate(v.http)
+	v.http.NoteCertificate(&v.id)
 	return v, nil
 }
 
@@ -133,7 +132,7 @@ func readRealm(id *rekey.Identity, res transport.Response) bool {
 	if familyRealm.MatchString(realm) {
 		takeRealm(id, realm, "HTTP digest realm")
 		if !digests {
-			id.Odd("basic-only", "Its CGI takes a password only in the clear (HTTP Basic), and rekey does not send one that way: change the password at its own screen, or in its web page on a network that you trust.")
+			id.Odd("basic-only", fmt.Sprintf("Its CGI takes a password only as it is (HTTP Basic), so whoever listens can read it, and rekey sends one that way only with --accept-risk %s: change the password at its own screen, or run with that risk on a network that you trust.", rekey.RiskBasicLogin))
 		}
 		return true
 	}
@@ -166,8 +165,8 @@ func takeRealm(id *rekey.Identity, realm, from string) {
 
 // readForbidden reads a 403 to a request that carried no login. It is no sign of
 // another family: this one answers so while it is locked or has banned the
-// address. What it tells of a lock is taken; what it does not tell is taken for
-// one, so that nobody tries against it.
+// address. A lock is taken down only where it is told; of a bare 403 a person is
+// told what it may be.
 func (v *visit) readForbidden(body []byte, from string) {
 	said := heard(string(body))
 	switch {
@@ -178,7 +177,11 @@ func (v *visit) readForbidden(body []byte, from string) {
 		v.learnFamily(from + ", with a code of the family")
 	}
 	v.shut = true
-	v.locked(lockState("", body, said), from)
+	if tellsCode(body) || tellsLock(body) {
+		v.locked(lockState("", body, said), from)
+		return
+	}
+	v.id.Odd("banned-or-locked", "It refuses even requests without a login and does not say why: "+adviceBanned+".")
 }
 
 // tellsCode: {"ErrorCode":268632081, ...}.
@@ -210,8 +213,6 @@ func (v *visit) learnFamily(from string) {
 	}
 }
 
-var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.{0,200}?)</title>`)
-
 // readPage takes the title of the page, and the maker's name out of it where it
 // stands there. It reports whether there is a page.
 func (v *visit) readPage(ctx context.Context) bool {
@@ -222,9 +223,7 @@ func (v *visit) readPage(ctx context.Context) bool {
 	if server := res.Header.Get("Server"); server != "" {
 		v.server = transport.Printable(server)
 	}
-	if m := titleTag.FindSubmatch(res.Body); m != nil {
-		v.title = transport.Printable(html.UnescapeString(string(m[1])))
-	}
+	v.title = transport.Title(res.Body)
 	v.alike = v.server == "" && strings.EqualFold(v.title, "WEB SERVICE")
 	i := slices.IndexFunc(brands, func(b string) bool { return strings.Contains(strings.ToLower(v.title), strings.ToLower(b)) })
 	if i >= 0 && res.Status == http.StatusOK && v.id.Vendor == "" {
@@ -252,16 +251,6 @@ func (v *visit) words() string {
 	return b.String()
 }
 
-// readCertificate notes whom the certificate names and what is odd about it.
-func (v *visit) readCertificate(c *transport.Client) {
-	if shown, is := c.Certificate(); is {
-		note(&v.id, "certificate of "+shown.String(), "TLS handshake with "+c.At().Address())
-		for _, o := range shown.Oddities(time.Now()) {
-			v.id.Odd(o.ID, o.Words)
-		}
-	}
-}
-
 // alsoAt looks whether the same recorder answers at its encrypted port.
 func (v *visit) alsoAt(ctx context.Context, at rekey.Interface) {
 	if v.id.Family == "" {
@@ -287,7 +276,7 @@ func (v *visit) alsoAt(ctx context.Context, at rekey.Interface) {
 		return
 	}
 	v.safe = &at
-	v.readCertificate(c)
+	c.NoteCertificate(&v.id)
 }
 
 // addDoors lists the doors that are there, the encrypted ones first.

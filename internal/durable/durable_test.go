@@ -125,7 +125,7 @@ func TestUnlockedWhileChildrenStart(t *testing.T) {
 	done := make(chan error)
 	go func() {
 		var err error
-		for range 100 {
+		for range 20 {
 			err = errors.Join(err, exec.Command(os.Args[0], "-test.run=^$").Run())
 		}
 		done <- err

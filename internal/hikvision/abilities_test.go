@@ -227,7 +227,7 @@ func TestChannels(t *testing.T) {
 		want                    string
 		kind                    error
 	}{
-		"NVR":       {proxies, states, "", "[{1 Gate 192.0.2.11 admin true } {2    false userPwError} {3    false its state is not told}]", nil},
+		"NVR":       {proxies, states, "", "[{1 Gate 192.0.2.11 admin true } {2    false userPwError: the camera refuses the login that the recorder has for it; set its login here} {3    false its state is not told}]", nil},
 		"no states": {one, "", "", "[{1 Gate   false its state is not told}]", nil},
 		"DVR":       {"", "", inputs, "[{1 Yard   true } {2 Shed   false NO VIDEO}]", nil},
 		"hybrid":    {one, hybrid, inputs, "[{1 Yard   true } {2 Shed   false NO VIDEO} {3 Gate   true }]", nil},

@@ -58,7 +58,15 @@ func (v verdict) ok() bool { return v.code == codeOK || (v.code == 0 && v.sub ==
 func (v verdict) reboot() bool { return v.code == codeReboot || v.sub == "rebootrequired" }
 
 // locked: the words name a lock of the account or the address.
-func (v verdict) locked() bool { return strings.Contains(v.sub, "lock") }
+func (v verdict) locked() bool {
+	return strings.Contains(v.sub, "lock") && !strings.Contains(v.sub, "unlock") || strings.Contains(v.sub, "banned") || strings.Contains(v.sub, "blacklist")
+}
+
+// full: the words name a limit of clients or of sessions. They say nothing of the
+// password. None of them is documented; firmwares have their own.
+func (v verdict) full() bool {
+	return slices.ContainsFunc([]string{"maxsession", "maxlink", "maxuser", "toomany", "connectionlimit", "overlimit", "upperlimit", "maximum"}, func(part string) bool { return strings.Contains(v.sub, part) })
+}
 
 // refusedError is a clear no to one request: nothing was done.
 type refusedError struct {
@@ -75,8 +83,35 @@ func (e *refusedError) Error() string {
 	if why == "" {
 		why = "no reason given"
 	}
-	return fmt.Sprintf("%v: %s refused %s: %s", e.kind, e.host, e.what, why)
+	return fmt.Sprintf("%v: %s refused %s: %s%s", e.kind, e.host, e.what, why, e.hint())
 }
+
+// hint says what to do, where that is known.
+func (e *refusedError) hint() string {
+	about := strings.ToLower(e.said)
+	switch {
+	case strings.Contains(about, "riskpassword"):
+		return "; the password is too weak for it: take one of 8 to 16 characters with capital and small letters, digits and other characters"
+	case strings.Contains(about, "notactivated"):
+		return "; it has no password yet: give it one at its own screen or its web page, at once"
+	case strings.Contains(about, "lowprivilege"), strings.Contains(about, "nopermission"):
+		return "; the account may not do that: log in as an administrator"
+	case errors.Is(e.kind, rekey.ErrConflict) && strings.Contains(about, "busy"):
+		return "; wait a minute and run again"
+	}
+	return ""
+}
+
+// fullError is a door with no room for another client.
+type fullError struct{ host, said string }
+
+// Error says what to do.
+func (e *fullError) Error() string {
+	return fmt.Sprintf("%v: %s has no room for another client (it said %q), which says nothing of the password; stop other clients (apps, a VMS, other browsers) and run again; a try that it cost stays booked", rekey.ErrConflict, e.host, e.said)
+}
+
+// Unwrap returns rekey.ErrConflict.
+func (e *fullError) Unwrap() error { return rekey.ErrConflict }
 
 // Unwrap returns the kind.
 func (e *refusedError) Unwrap() error { return e.kind }

@@ -17,7 +17,7 @@ func (e *unsentError) Error() string { return e.cause.Error() + "; nothing was c
 
 // Unwrap returns the cause and the kind.
 func (e *unsentError) Unwrap() []error {
-	for _, kind := range []error{rekey.ErrDenied, rekey.ErrLocked, rekey.ErrBudget, rekey.ErrInput, rekey.ErrUnsupported, rekey.ErrRisk, rekey.ErrConflict, rekey.ErrVerify, rekey.ErrStorage} {
+	for _, kind := range []error{rekey.ErrDenied, rekey.ErrLocked, rekey.ErrBudget, rekey.ErrInput, rekey.ErrUnsupported, rekey.ErrRisk, rekey.ErrConflict, rekey.ErrVerify, rekey.ErrStorage, rekey.ErrNotFound} {
 		if errors.Is(e.cause, kind) {
 			return []error{e.cause}
 		}
@@ -56,6 +56,10 @@ func silenced(err error, v verdict) error {
 	var refused *rekey.LoginError
 	if errors.As(err, &refused) {
 		refused.Said = phrase(v)
+	}
+	var full *fullError
+	if errors.As(err, &full) {
+		return unsent(&fullError{host: full.host, said: phrase(v)})
 	}
 	return err
 }

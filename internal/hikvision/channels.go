@@ -44,10 +44,13 @@ func (s *session) Channels(ctx context.Context) ([]rekey.Channel, error) {
 }
 
 // merge puts both in the order of their numbers; of one number the first counts.
-func merge(proxied, wired []rekey.Channel) []rekey.Channel {
+func merge(proxied []camera, wired []rekey.Channel) []rekey.Channel {
+	var both, all []rekey.Channel
+	for _, c := range proxied {
+		both = append(both, c.Channel)
+	}
 	seen := map[int]bool{}
-	var all []rekey.Channel
-	for _, c := range slices.Concat(proxied, wired) {
+	for _, c := range append(both, wired...) {
 		if !seen[c.Number] {
 			all = append(all, c)
 		}
@@ -58,7 +61,7 @@ func merge(proxied, wired []rekey.Channel) []rekey.Channel {
 }
 
 // proxied are the cameras on the network.
-func (s *session) proxied(ctx context.Context) ([]rekey.Channel, error) {
+func (s *session) proxied(ctx context.Context) ([]camera, error) {
 	list, err := s.get(ctx, pathProxies, "InputProxyChannelList")
 	if err != nil {
 		return nil, err
@@ -73,13 +76,20 @@ func (s *session) proxied(ctx context.Context) ([]rekey.Channel, error) {
 	return readProxied(list, states), nil
 }
 
+// camera is one on the network: its own number at the recorder is not always the
+// one on the screen.
+type camera struct {
+	rekey.Channel
+	id int
+}
+
 // readProxied puts both lists together by their id.
-func readProxied(list, states *node) []rekey.Channel {
+func readProxied(list, states *node) []camera {
 	told := map[string]*node{}
 	for _, state := range states.all("InputProxyChannelStatus") {
 		told[state.exact("id")] = state
 	}
-	var channels []rekey.Channel
+	var cameras []camera
 	for _, n := range list.all("InputProxyChannel") {
 		id, ok := n.number(mostChannel, "id")
 		if !ok || id == 0 {
@@ -91,9 +101,9 @@ func readProxied(list, states *node) []rekey.Channel {
 		if state := told[n.exact("id")]; state != nil {
 			readState(&c, state)
 		}
-		channels = append(channels, c)
+		cameras = append(cameras, camera{c, id})
 	}
-	return channels
+	return cameras
 }
 
 // readState takes a status. On a recorder with sockets of its own the cameras on
@@ -104,12 +114,36 @@ func readState(c *rekey.Channel, state *node) {
 		c.Online, c.Why = on, ""
 	}
 	if told && !on {
-		c.Why = state.value("chanDetectResult")
+		c.Why = why(state.value("chanDetectResult"))
 	}
 	stream, ok := state.number(mostChannel*100, "streamingProxyChannelIdList", "streamingProxyChannelId")
 	if ok && stream > 100 {
 		c.Number = stream / 100
 	}
+}
+
+// why explains the recorder's word for a camera that is not online. Firmwares
+// have words of their own, and none of them is documented.
+func why(said string) string {
+	lower := strings.ToLower(said)
+	has := func(parts ...string) bool {
+		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(lower, p) })
+	}
+	switch {
+	case said == "":
+		return "the recorder does not say why"
+	case has("lock"):
+		return said + ": the camera has locked the recorder out; wait 30 minutes, then set its login here"
+	case has("password", "pwd", "userpw", "account", "loginfail", "auth"):
+		return said + ": the camera refuses the login that the recorder has for it; set its login here"
+	case has("activ"):
+		return said + ": the camera has no password yet; give it one, then set its login here"
+	case has("unreach", "offline", "timeout", "disconnect", "notconnect", "networkerror", "noresponse"):
+		return said + ": the camera does not answer; look at its cable and power"
+	case has("bandwidth", "streamlimit", "maxconnect"):
+		return said + ": the recorder or the camera has no room for another stream"
+	}
+	return said
 }
 
 // wired are the cameras on the recorder's own sockets.

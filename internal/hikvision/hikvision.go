@@ -16,6 +16,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"rekey"
 	"rekey/internal/rtsp"
@@ -34,6 +37,7 @@ type Driver struct {
 	limits        transport.Limits
 	https         int // where HTTPS is looked for beside a usual web port
 	clearPassword bool
+	basic         transport.Basic
 }
 
 // Option changes how a Driver behaves.
@@ -42,6 +46,10 @@ type Option func(*Driver)
 // AcceptClearPassword lets passwords be set over plain HTTP where the recorder
 // offers nothing better: the risk rekey.RiskClearPassword, accepted by name.
 func AcceptClearPassword() Option { return func(d *Driver) { d.clearPassword = true } }
+
+// AcceptBasic lets the driver log in where old firmware takes nothing but the
+// password itself (HTTP Basic): the risk rekey.RiskBasicLogin, accepted by name.
+func AcceptBasic() Option { return func(d *Driver) { d.basic = transport.BasicInClear } }
 
 // New returns the driver. The log gets one line for each request at debug level.
 func New(log *slog.Logger, options ...Option) *Driver {
@@ -67,9 +75,13 @@ func (d *Driver) Open(ctx context.Context, id rekey.Identity, l rekey.Login, tri
 		return nil, fmt.Errorf("%w: no ISAPI was found on this recorder", rekey.ErrUnsupported)
 	}
 	s := d.newSession(id, at, l, tries)
-	if _, err := s.web(ctx); err != nil {
+	w, err := s.web(ctx)
+	if err != nil {
 		s.release()
 		return nil, err
+	}
+	if now := w.http.At(); now.TLS != at.TLS {
+		s.at = now // it was sent on to HTTPS
 	}
 	return s, nil
 }
@@ -83,10 +95,10 @@ func (d *Driver) Check(ctx context.Context, at rekey.Interface, l rekey.Login, t
 	switch at.Kind {
 	case rekey.InterfaceISAPI:
 		w := d.newWeb(at, l, tries)
-		defer w.http.Close()
+		defer w.close()
 		return w.login(ctx)
 	case rekey.InterfaceRTSP:
-		return rtsp.Check(ctx, at, streamPath, l, tries)
+		return rtsp.Checker{Basic: d.basic}.Check(ctx, at, streamPath, l, tries)
 	}
 	return fmt.Errorf("%w: a password cannot be tried on %q by this driver", rekey.ErrUnsupported, at.Kind)
 }
@@ -95,6 +107,9 @@ func (d *Driver) Check(ctx context.Context, at rekey.Interface, l rekey.Login, t
 func usable(l rekey.Login) error {
 	if l.Account == "" {
 		return fmt.Errorf("%w: the account name is empty", rekey.ErrInput)
+	}
+	if strings.ContainsFunc(l.Account, unicode.IsControl) || !utf8.ValidString(l.Account) {
+		return fmt.Errorf("%w: the account name holds control characters or bytes that are no text", rekey.ErrInput)
 	}
 	if l.Password.IsZero() {
 		return fmt.Errorf("%w: the password of account %q is empty", rekey.ErrInput, l.Account)

@@ -36,18 +36,11 @@ const sideWait = 3 * time.Second
 // HTTPS is looked at too. rekey.ErrNotRecorder: it is none of this family.
 func (d *Driver) Identify(ctx context.Context, t rekey.Target) (rekey.Identity, error) {
 	at := rekey.Interface{Kind: rekey.InterfaceISAPI, Host: t.Host, Port: t.HTTPPort(), TLS: t.TLS}
-	id, err := d.fingerprint(ctx, at)
-	var elsewhere *transport.RedirectError
-	if errors.As(err, &elsewhere) && elsewhere.Same && elsewhere.To.Address() != at.Address() {
-		id, err = d.fingerprint(ctx, elsewhere.To)
-		id.Learnt = append(id.Learnt, rekey.Fact{What: "moved from " + at.Address(), From: "HTTP redirect"})
-		if elsewhere.To.TLS && !at.TLS {
-			id.Odd("redirected-to-https", fmt.Sprintf("At %s it only sends on to HTTPS at %s, which rekey uses.", at.Address(), elsewhere.To.Address()))
-		}
-	}
+	id, moved, err := transport.Follow(at, func(at rekey.Interface) (rekey.Identity, error) { return d.fingerprint(ctx, at) })
 	if err != nil {
 		return rekey.Identity{}, err
 	}
+	moved.Note(&id)
 	if t.Port == 0 && !id.Interfaces[0].TLS {
 		d.lookBeside(ctx, &id)
 	}
@@ -76,16 +69,6 @@ func (d *Driver) lookBeside(ctx context.Context, id *rekey.Identity) {
 	}
 	for _, o := range there.Oddities {
 		id.Odd(o.ID, o.Words)
-	}
-}
-
-// readCertificate notes whom the certificate names and what is odd about it.
-func readCertificate(id *rekey.Identity, c *transport.Client) {
-	if shown, is := c.Certificate(); is {
-		id.Learnt = append(id.Learnt, rekey.Fact{What: "certificate of " + shown.String(), From: "TLS handshake with " + c.At().Address()})
-		for _, o := range shown.Oddities(time.Now()) {
-			id.Odd(o.ID, o.Words)
-		}
 	}
 }
 
@@ -129,7 +112,7 @@ func (d *Driver) fingerprint(ctx context.Context, at rekey.Interface) (rekey.Ide
 		return l.id, l.notOurs(at)
 	}
 	id := l.identity(c.At())
-	readCertificate(&id, c)
+	c.NoteCertificate(&id)
 	return id, nil
 }
 
@@ -139,7 +122,7 @@ func (l *look) ask(ctx context.Context, c *transport.Client, path, from string) 
 	res, err := c.Do(ctx, transport.Request{Path: path, Limit: mostAnswer})
 	var elsewhere *transport.RedirectError
 	switch {
-	case errors.As(err, &elsewhere) && elsewhere.To.Address() == c.At().Address():
+	case errors.As(err, &elsewhere) && elsewhere.Within():
 		l.readMove(elsewhere)
 		return false, nil
 	case err != nil:
@@ -314,11 +297,8 @@ func readLock(id *rekey.Identity, f fields) {
 	}
 }
 
-// titleTag is the page's title; ownPage are the pages of this firmware.
-var (
-	titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.{0,200}?)</title>`)
-	ownPage  = regexp.MustCompile(`/doc/(page/login\.asp|index\.html|page/config\.asp)`)
-)
+// ownPage are the pages of this firmware.
+var ownPage = regexp.MustCompile(`/doc/(page/login\.asp|index\.html|page/config\.asp)`)
 
 // readPage looks at the start page, or at where it sends on to.
 func (l *look) readPage(ctx context.Context, c *transport.Client) error {
@@ -331,9 +311,7 @@ func (l *look) readPage(ctx context.Context, c *transport.Client) error {
 	if err != nil {
 		return err
 	}
-	if m := titleTag.FindSubmatch(res.Body); m != nil {
-		l.title = transport.Printable(string(m[1]))
-	}
+	l.title = transport.Title(res.Body)
 	if ownPage.Match(res.Body) {
 		l.hint("web page")
 	}

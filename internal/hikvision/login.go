@@ -15,7 +15,7 @@ import (
 // locked: newer firmware tells so to anybody, and a try would only prolong it.
 // Then it logs in, once.
 func (w *web) login(ctx context.Context) error {
-	res, err := w.http.Do(ctx, transport.Request{Path: pathUserCheck, Limit: mostAnswer})
+	res, err := w.look(ctx)
 	if err != nil {
 		return err
 	}
@@ -27,6 +27,18 @@ func (w *web) login(ctx context.Context) error {
 		return w.unsigned(res, pathUserCheck)
 	}
 	return w.prove(ctx)
+}
+
+// look asks without a login. Sent on to HTTPS it goes there, and stays there.
+func (w *web) look(ctx context.Context) (transport.Response, error) {
+	res, _, err := transport.Follow(w.http.At(), func(at rekey.Interface) (transport.Response, error) {
+		if at.Address() != w.http.At().Address() {
+			w.http.Close()
+			w.http = w.driver.client(at)
+		}
+		return w.http.Do(ctx, transport.Request{Path: pathUserCheck, Limit: mostAnswer})
+	})
+	return res, err
 }
 
 // prove sends the password by the most harmless request there is.

@@ -81,7 +81,11 @@ func TestLogin(t *testing.T) {
 		"Basic alone": {open: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="DVR"`)
 			w.WriteHeader(401)
-		}, kind: rekey.ErrUnsupported},
+		}, kind: rekey.ErrRisk},
+		"no room":         {script: says(403, status("maxSessionUserLink")), kind: rekey.ErrConflict, signed: 1, spent: 1},
+		"no room, 401":    {script: says(401, status("userConnectionLimit")), kind: rekey.ErrConflict, signed: 1, spent: 1},
+		"no room, before": {open: says(403, status("maxSessionUserLink")), kind: rekey.ErrConflict},
+		"banned":          {script: says(403, status("ipAddressBanned")), kind: rekey.ErrLocked, login: true, signed: 1, spent: 1, left: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -220,6 +224,32 @@ func TestCertificateHeld(t *testing.T) {
 	s.prints[s.at.Port] = strings.Repeat("cd", 32)
 	if _, err := s.Accounts(t.Context()); !errors.Is(err, rekey.ErrVerify) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestSentOnToHTTPS: a door that only sends on to HTTPS at the same host is
+// followed before any password is sent, and the session counts as encrypted.
+func TestSentOnToHTTPS(t *testing.T) {
+	t.Parallel()
+	p := newPeer()
+	secure := p.start(t, true).Interfaces[0]
+	plain := httptest.NewServer(http.RedirectHandler("https://"+secure.Address()+"/", http.StatusMovedPermanently))
+	t.Cleanup(plain.Close)
+	at := targetOf(t, plain, false)
+	door := rekey.Interface{Kind: rekey.InterfaceISAPI, Host: at.Host, Port: at.Port}
+	b := &book{}
+	if err := driver().Check(t.Context(), door, login(testPassword), b); err != nil || b.spent != 1 || b.given != 1 {
+		t.Errorf("%v %+v", err, b)
+	}
+	s, err := driver().Open(t.Context(), rekey.Identity{Interfaces: []rekey.Interface{door}}, login(testPassword), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.(*session).SetPassword(t.Context(), rekey.NewSecret(testPassword), rekey.NewSecret(newPassword)); err != nil || p.passwordOf("admin") != newPassword {
+		t.Error(err)
+	}
+	if err := s.Close(t.Context()); err != nil || p.logins() == 0 {
+		t.Error(err)
 	}
 }
 

@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"rekey"
 )
-
-// pathCapabilities tells how long passwords may be, on newer firmware.
-const pathCapabilities = "/ISAPI/Security/capabilities"
 
 // SetPassword changes the password of the account that is logged in. ISAPI asks
 // for no old one, so old must be the one of this login.
@@ -129,22 +125,12 @@ var userID = regexp.MustCompile(`^[0-9]{1,9}$`)
 // fits refuses what is shorter or longer than the recorder says it takes: some
 // firmware cuts a password off and says nothing.
 func (c *change) fits(ctx context.Context) error {
-	r, err := c.web.get(ctx, pathCapabilities, "SecurityCap")
-	var odd *oddAnswer
-	if absent(err) || errors.As(err, &odd) {
-		return nil
-	}
+	least, most, err := c.web.lengths(ctx)
 	if err != nil {
 		return err
 	}
-	limit := r.find("SecurityLimits", "LoginPasswordLenLimit")
-	if limit == nil {
-		return nil
-	}
-	n := len(c.new.Reveal())
-	least, _ := strconv.Atoi(limit.attrs["min"])
-	if most, err := strconv.Atoi(limit.attrs["max"]); n < least || (err == nil && most > 0 && n > most) {
-		return fmt.Errorf("%w: %s takes passwords of %s to %s characters, and the new one has %d", rekey.ErrInput, c.web.host(), limit.attrs["min"], limit.attrs["max"], n)
+	if n := len(c.new.Reveal()); n < least || (most > 0 && n > most) {
+		return fmt.Errorf("%w: %s takes passwords of %d to %d characters, and the new one has %d", rekey.ErrInput, c.web.host(), least, most, n)
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ func TestSetPassword(t *testing.T) {
 		"refused in JSON":    {script: says(400, `{"statusCode":6,"statusString":"Invalid Content","subStatusCode":"badParameters"}`), kind: rekey.ErrInput, puts: 1},
 		"no right":           {script: says(403, said(4, "Invalid Operation", "lowPrivilege")), kind: rekey.ErrDenied, puts: 1},
 		"not there":          {script: says(403, said(4, "Invalid Operation", "notSupport")), kind: rekey.ErrUnsupported, puts: 1},
+		"no room":            {script: says(403, said(4, escape(newPassword), "maxSessionUserLink")), kind: rekey.ErrConflict, word: "nothing was changed", puts: 1},
 		"busy":               {script: says(200, said(2, "Device Busy", "deviceBusy")), kind: rekey.ErrConflict, puts: 1},
 		"locked":             {script: says(403, said(4, "Invalid Operation", "userLocked")), kind: rekey.ErrLocked, puts: 1},
 		"device error":       {script: says(200, said(3, "Device Error", "deviceError")), unknown: true, puts: 1},

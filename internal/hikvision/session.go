@@ -48,7 +48,7 @@ func (s *session) release() {
 func (s *session) forget() {
 	for _, w := range []*web{s.door, s.safe} {
 		if w != nil {
-			w.http.Close()
+			w.close()
 		}
 	}
 	s.door, s.safe = nil, nil
@@ -74,8 +74,8 @@ func (s *session) proved(ctx context.Context, slot **web, at rekey.Interface) (*
 		w := s.driver.newWeb(at, s.login, s.tries)
 		*slot = w
 		err := w.login(ctx)
-		if at.TLS {
-			s.prints[at.Port] = w.http.At().CertSHA256
+		if now := w.http.At(); now.TLS { // it may have been sent on to there
+			s.prints[now.Port] = now.CertSHA256
 		}
 		if err != nil {
 			w.stop(err)

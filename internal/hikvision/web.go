@@ -16,6 +16,7 @@ const xmlType = "application/xml"
 
 // web is ISAPI at one door with a digest login.
 type web struct {
+	driver *Driver
 	http   *transport.Client
 	digest *transport.Digest
 	who    rekey.Login
@@ -27,10 +28,16 @@ type web struct {
 }
 
 func (d *Driver) newWeb(at rekey.Interface, l rekey.Login, tries rekey.Tries) *web {
-	w := &web{http: transport.New(at, d.log, d.limits), who: l, tries: tries}
-	w.digest = &transport.Digest{Login: l, Spend: w.spend}
+	w := &web{driver: d, http: d.client(at), who: l, tries: tries}
+	w.digest = &transport.Digest{Login: l, Spend: w.spend, Basic: d.basic}
 	return w
 }
+
+func (d *Driver) client(at rekey.Interface) *transport.Client {
+	return transport.New(at, d.log, d.limits)
+}
+
+func (w *web) close() { w.http.Close() }
 
 func (w *web) host() string { return w.http.At().Address() }
 
@@ -77,6 +84,9 @@ func (w *web) do(ctx context.Context, r transport.Request) (transport.Response, 
 func (w *web) judge(status int, signed bool, body []byte) error {
 	if !signed {
 		return nil
+	}
+	if v, told := verdictOf(body); told && v.full() {
+		return &fullError{host: w.host(), said: v.said}
 	}
 	refusal := w.loginRefusal(status, body)
 	w.mu.Lock()
@@ -128,8 +138,11 @@ func (w *web) unsigned(res transport.Response, what string) error {
 		if e := w.lockState(res.Body); errors.Is(e, rekey.ErrLocked) {
 			return settle(w.tries, w.who.Account, e)
 		}
+		if v, told := verdictOf(res.Body); told && v.full() {
+			return &fullError{host: w.host(), said: v.said}
+		}
 		if inactive(res.Body) {
-			return &refusedError{kind: rekey.ErrConflict, host: w.host(), what: what, said: "it has not been activated, so it has no password yet: give it one first"}
+			return &refusedError{kind: rekey.ErrConflict, host: w.host(), what: what, said: "notActivated"}
 		}
 		if res.Status == http.StatusUnauthorized {
 			return &refusedError{kind: rekey.ErrUnsupported, host: w.host(), what: what, said: "it asks for no login that rekey knows"}

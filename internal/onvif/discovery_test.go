@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rekey"
 )
@@ -259,7 +260,31 @@ func TestCaptures(t *testing.T) {
 				t.Fatalf("no SOAP: %v", err)
 			}
 			captureOfAnswer(t, root)
+			captureOfRecordings(t, filepath.Base(file), root.find("Envelope", "Body"))
 		})
+	}
+}
+
+func captureOfRecordings(t *testing.T, name string, body *element) {
+	t.Helper()
+	switch name {
+	case "ex_onvif_get_replay_uri.xml":
+		at, path, err := streamOf(body.exact("GetReplayUriResponse", "Uri"), "192.0.2.1")
+		if err != nil || at.Address() != "192.0.2.1:554" || at.TLS || !strings.HasPrefix(path, "/onvif-media/record/play.amp?onvifreplayid=SD_DISK_") || !strings.HasSuffix(path, "&session_timeout=30") {
+			t.Errorf("%+v %q: %v", at, path, err)
+		}
+	case "ex_onvif_get_recording_search_results.xml":
+		page, listed, done, err := pageOf(body.find("GetRecordingSearchResultsResponse"))
+		if err != nil || listed != 1 || !done || len(page) != 1 || page[0].start.Year() != 1970 {
+			t.Fatalf("%+v: %v", page, err)
+		}
+		n := 0
+		for range page[0].pieces(time.Time{}, time.Now()) {
+			n++
+		}
+		if n < 1000 || n > 2000 {
+			t.Errorf("%d pieces", n)
+		}
 	}
 }
 

@@ -77,7 +77,7 @@ func (f *fault) without(secret rekey.Secret) {
 var knownCodes = []string{
 	"Sender", "Receiver", "Client", "Server", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown", "WellFormed", "TagMismatch", "Tag",
 	"Namespace", "MissingAttr", "ProhibAttr", "InvalidArgs", "InvalidArgVal", "UnknownAction", "OperationProhibited", "NotAuthorized",
-	"FailedAuthentication", "MessageExpired", "ActionNotSupported", "Action", "OutofMemory", "CriticalError", "UsernameMissing", "UsernameClash", "PasswordTooLong",
+	"FailedAuthentication", "MessageExpired", "EnablingTlsFailed", "PortAlreadyInUse", "ServiceNotSupported", "ActionNotSupported", "Action", "OutofMemory", "CriticalError", "UsernameMissing", "UsernameClash", "PasswordTooLong",
 	"PasswordTooWeak", "Password", "UsernameTooLong", "UsernameTooShort", "AnonymousNotAllowed", "FixedUser", "TooManyUsers",
 }
 
@@ -93,9 +93,24 @@ func (f *fault) Error() string {
 	return fmt.Sprintf("%v: ONVIF %s was refused (%s)%s", f.Unwrap(), f.operation, why, f.hint())
 }
 
+// tooMany are words for a limit of clients, which say nothing of the password.
+var tooMany = regexp.MustCompile(`(?i)\btoo many (?:user|client|connection|session|login|request)s?\b|\b(?:user|client|connection|session|login)s? limit\b|\bmax(?:imum)? (?:number of )?(?:user|client|connection|session|login)s?\b`)
+
+// full: it has no room for another client.
+func (f *fault) full() bool {
+	return tooMany.MatchString(f.said) || f.status == http.StatusServiceUnavailable || f.status == http.StatusTooManyRequests || f.has("OutofMemory")
+}
+
+// gone: there is no such recording.
+func (f *fault) gone() bool {
+	return f.has("NoRecording") || (f.operation == "GetReplayUri" && f.has("InvalidToken"))
+}
+
 // hint says what to do, where that is known.
 func (f *fault) hint() string {
 	switch {
+	case f.full():
+		return "; it has no room for another client, which says nothing of the password: stop other clients (apps, a VMS) and try again; a try that it cost stays booked"
 	case f.has("PasswordTooWeak", "Password"):
 		return "; the new password is too weak for it: take a longer one with capital and small letters, digits and other characters"
 	case f.has("PasswordTooLong"):
@@ -105,7 +120,13 @@ func (f *fault) hint() string {
 	case f.has("UsernameMissing"):
 		return "; it has no such account in its ONVIF list"
 	case f.has("MessageExpired"):
-		return "; its clock has gone elsewhere since it was asked: set it right and try again"
+		return "; its clock has gone elsewhere since it was asked, which says nothing of the password: set its clock right at its own screen and try again"
+	case f.gone():
+		return "; it does not have that recording, or not any more: list the recordings again"
+	case f.has("EnablingTlsFailed"):
+		return "; it could not switch HTTPS on: give it a certificate in its web page first"
+	case f.has("PortAlreadyInUse"):
+		return "; another of its services has that port"
 	}
 	return ""
 }
@@ -113,13 +134,15 @@ func (f *fault) hint() string {
 // Unwrap is the kind of refusal.
 func (f *fault) Unwrap() error {
 	switch {
+	case f.full():
+		return rekey.ErrConflict
 	case f.denied():
 		return rekey.ErrDenied
 	case f.has("MessageExpired"):
 		return rekey.ErrConflict
 	case f.has("ActionNotSupported", "UnknownAction", "FixedUser", "AnonymousNotAllowed"):
 		return rekey.ErrUnsupported
-	case f.has("UsernameMissing"):
+	case f.has("UsernameMissing"), f.gone():
 		return rekey.ErrNotFound
 	case f.has("PasswordTooWeak", "Password", "PasswordTooLong", "UsernameTooLong", "UsernameTooShort", "UsernameClash", "InvalidArgVal", "InvalidArgs"):
 		return rekey.ErrInput
@@ -135,13 +158,16 @@ func (f *fault) has(codes ...string) bool {
 
 // denied: it wants a login first, or another one.
 func (f *fault) denied() bool {
+	if f.full() {
+		return false
+	}
 	return f.status == http.StatusUnauthorized || f.status == http.StatusForbidden || f.has("NotAuthorized", "FailedAuthentication")
 }
 
 // sure reports whether it says clearly that nothing was done. A fault of the
 // receiver may come from halfway; so may an answer without any code.
 func (f *fault) sure() bool {
-	return f.denied() || f.has("Sender", "Client", "ActionNotSupported", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown")
+	return f.denied() || (f.soap && f.full()) || f.has("Sender", "Client", "ActionNotSupported", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown")
 }
 
 // What devices say of their lock when they refuse.
@@ -177,7 +203,8 @@ func (f *fault) login(account string) *rekey.LoginError {
 	if e.Said == "" {
 		e.Said = transport.Printable(heard(strings.Trim(strings.Join(f.codes, ", "), ", ")))
 	}
-	if lock.Locked {
+	// A bare 403 is what some firmware says while the account or the address is locked.
+	if lock.Locked || (!f.soap && f.status == http.StatusForbidden) {
 		e.Kind = rekey.ErrLocked
 	}
 	return e

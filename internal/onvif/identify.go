@@ -20,18 +20,11 @@ import (
 // requests, none with a login. rekey.ErrNotRecorder: there is no ONVIF there.
 func (d *Driver) Identify(ctx context.Context, t rekey.Target) (rekey.Identity, error) {
 	at := rekey.Interface{Kind: rekey.InterfaceONVIF, Host: t.Host, Port: t.HTTPPort(), TLS: t.TLS}
-	id, err := d.fingerprint(ctx, at)
-	var elsewhere *transport.RedirectError
-	if errors.As(err, &elsewhere) && elsewhere.Same && elsewhere.To.Address() != at.Address() {
-		id, err = d.fingerprint(ctx, elsewhere.To)
-		id.Learnt = append(id.Learnt, rekey.Fact{What: "moved from " + at.Address(), From: "HTTP redirect"})
-		if elsewhere.To.TLS && !at.TLS {
-			id.Odd("redirected-to-https", fmt.Sprintf("At %s it only sends on to HTTPS at %s, which rekey uses.", at.Address(), elsewhere.To.Address()))
-		}
-	}
+	id, moved, err := transport.Follow(at, func(at rekey.Interface) (rekey.Identity, error) { return d.fingerprint(ctx, at) })
 	if err != nil {
 		return rekey.Identity{}, err
 	}
+	moved.Note(&id)
 	return id, nil
 }
 
@@ -57,18 +50,8 @@ func (d *Driver) fingerprint(ctx context.Context, at rekey.Interface) (rekey.Ide
 		return id, err
 	}
 	id.Interfaces = slices.Insert(id.Interfaces, 0, c.At())
-	readCertificate(&id, c)
+	c.NoteCertificate(&id)
 	return id, nil
-}
-
-// readCertificate notes whom the certificate names and what is odd about it.
-func readCertificate(id *rekey.Identity, c *transport.Client) {
-	if shown, is := c.Certificate(); is {
-		id.Learnt = append(id.Learnt, rekey.Fact{What: "certificate of " + shown.String(), From: "TLS handshake with " + c.At().Address()})
-		for _, o := range shown.Oddities(time.Now()) {
-			id.Odd(o.ID, o.Words)
-		}
-	}
 }
 
 // notONVIF says so where something answered in another language, or only sends
@@ -76,7 +59,7 @@ func readCertificate(id *rekey.Identity, c *transport.Client) {
 func notONVIF(at rekey.Interface, err error) error {
 	var refused *fault
 	var elsewhere *transport.RedirectError
-	moved := errors.As(err, &elsewhere) && elsewhere.To.Address() == at.Address()
+	moved := errors.As(err, &elsewhere) && elsewhere.Within()
 	if moved || errors.Is(err, errNotSOAP) || errors.As(err, &refused) {
 		return fmt.Errorf("%w: what answers at %s has no ONVIF device service: %v", rekey.ErrNotRecorder, at.Address(), err)
 	}

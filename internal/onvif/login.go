@@ -32,9 +32,11 @@ type entrance struct {
 	fresh   time.Time // when the challenge came or was last used
 	gate    question  // an operation that is refused without a login
 
-	entered bool  // the password was accepted once
+	granted int   // the rank of what the login was accepted for; 0: it never was
 	proved  bool  // and nothing since makes one doubt it
 	over    error // why nothing more is sent
+
+	last []byte // the last answer to a request with the login, as it came
 }
 
 // enter logs in at a door, once.
@@ -42,26 +44,45 @@ func (d *Driver) enter(ctx context.Context, at rekey.Interface, l rekey.Login, t
 	if err := usable(l); err != nil {
 		return nil, err
 	}
-	e := &entrance{service: service{http: transport.New(at, d.log, d.limits)}, login: l, tries: tries}
+	// Sent on to HTTPS it goes there, as no password has been sent yet.
+	e, _, err := transport.Follow(at, func(at rekey.Interface) (*entrance, error) {
+		e := &entrance{service: service{http: transport.New(at, d.log, d.limits)}, login: l, tries: tries}
+		if err := e.readOffset(ctx); err != nil {
+			e.close()
+			return nil, err
+		}
+		return e, nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			e.close()
 		}
 	}()
-	if err := e.readOffset(ctx); err != nil {
-		return nil, err
-	}
 	if err := e.findGate(ctx); err != nil {
 		return nil, err
 	}
 	_, err = e.ask(ctx, e.gate)
-	if err != nil && e.noClock && errors.Is(err, rekey.ErrDenied) {
-		err = fmt.Errorf("%w; it does not tell its clock, and where that is wrong it refuses the right password too", err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, e.clockDoubt(err)
 	}
 	return e, nil
+}
+
+// clockDoubt adds to a refusal what the device's clock may have to do with it. The
+// login goes by that clock; some firmware goes by another one than it tells.
+func (e *entrance) clockDoubt(err error) error {
+	switch {
+	case !errors.Is(err, rekey.ErrDenied):
+		return err
+	case e.noClock:
+		return fmt.Errorf("%w; it does not tell its clock, and where that is wrong it refuses the right password too: set its clock right at its own screen, then check again", err)
+	case e.offset.Abs() > clockMatters:
+		return fmt.Errorf("%w; its %s, and some firmware refuses the right password then: set its clock right at its own screen, then check again", err, clockWords(e.offset))
+	}
+	return err
 }
 
 func (e *entrance) close() { e.http.Close() }
@@ -133,7 +154,9 @@ func (e *entrance) findGate(ctx context.Context) error {
 func (e *entrance) early(f *fault) error {
 	refusal := f.login(e.login.Account)
 	switch {
-	case errors.Is(refusal.Kind, rekey.ErrLocked):
+	case f.full():
+		return f
+	case f.lock().Locked:
 		return settle(e.tries, refusal)
 	case f.status == http.StatusForbidden && !f.has("NotAuthorized"):
 		return fmt.Errorf("%w: %s refuses even a question without a login (HTTP 403): the account or this computer's address may be locked or banned; wait 30 minutes without any login, then look again", rekey.ErrLocked, e.host())
@@ -217,7 +240,7 @@ func (e *entrance) prepare(ctx context.Context) error {
 // send sends what prepare made ready; e.mu is held.
 func (e *entrance) send(ctx context.Context, q question) (*element, error) {
 	res, err := e.post(ctx, q, token(e.login, time.Now().Add(e.offset)), e.digest)
-	e.fresh = time.Now()
+	e.fresh, e.last = time.Now(), res.Body
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +248,7 @@ func (e *entrance) send(ctx context.Context, q question) (*element, error) {
 	var refused *fault
 	switch {
 	case err == nil:
-		return told, e.accepted()
+		return told, e.accepted(q)
 	case errors.As(err, &refused) && refused.denied():
 		return nil, e.refused(refused)
 	case errors.As(err, &refused):
@@ -235,29 +258,44 @@ func (e *entrance) send(ctx context.Context, q question) (*element, error) {
 }
 
 // accepted gives the try back.
-func (e *entrance) accepted() error {
+func (e *entrance) accepted(q question) error {
+	e.granted = max(e.granted, rank(q.operation))
 	if e.proved {
 		return nil
 	}
-	e.entered, e.proved = true, true
+	e.proved = true
 	return e.tries.Settle(e.login.Account, nil)
 }
 
-// refused reads a refusal of the login. Once the password was accepted, a
-// refusal most likely means that the account lacks the right. It may as well
-// mean that somebody has changed the password since, which the device counts:
-// so it is booked, and so is the next request, until one is accepted.
+// rank orders operations by the rights that they ask for (Core Specification,
+// "access classes"): what anybody with a login may read, recordings, and what is
+// for administrators.
+func rank(operation string) int {
+	switch operation {
+	case "GetDeviceInformation", "GetNetworkProtocols", "GetSystemDateAndTime", "GetServices", "GetCapabilities", "GetServiceCapabilities", "GetScopes", "GetHostname", "GetDNS", "GetNTP", "GetNetworkInterfaces", "GetNetworkDefaultGateway":
+		return 1
+	case "FindRecordings", "GetRecordingSearchResults", "EndSearch", "GetReplayUri":
+		return 2
+	}
+	return 3
+}
+
+// refused reads a refusal of the login. Where the account was accepted for as
+// much before, somebody has changed the password since: that is a refused login,
+// after which nothing is sent. Else the account may as well lack the right: that
+// is booked, because the device may have counted it, and so is the next request,
+// until one is accepted.
 func (e *entrance) refused(f *fault) error {
 	refusal := f.login(e.login.Account)
 	told := refusal.TriesLeft >= 0 || errors.Is(refusal.Kind, rekey.ErrLocked) || (!f.soap && f.status == http.StatusUnauthorized)
 	wasProved := e.proved
 	e.proved = false
-	if e.entered && wasProved {
+	if e.granted > 0 && wasProved {
 		if err := e.count(); err != nil {
 			return errors.Join(f, err)
 		}
 	}
-	if e.entered && !told {
+	if !told && e.granted > 0 && rank(f.operation) > e.granted {
 		return f
 	}
 	e.over = refusal

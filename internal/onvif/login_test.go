@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -221,6 +222,18 @@ func TestLostTry(t *testing.T) {
 	}
 }
 
+// TestBareForbidden: a 403 without a word, on the right question, is a lock.
+func TestBareForbidden(t *testing.T) {
+	t.Parallel()
+	p := &peer{answers: map[string]http.HandlerFunc{"GetDeviceInformation": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) }}}
+	b := &book{}
+	_, err := driver().Open(t.Context(), p.start(t, false), loginOf("admin", testPassword), b)
+	var refused *rekey.LoginError
+	if !errors.As(err, &refused) || !errors.Is(err, rekey.ErrLocked) || b.spent != 1 || len(b.refused) != 1 {
+		t.Errorf("%v %+v", err, b)
+	}
+}
+
 func TestClockWentElsewhere(t *testing.T) {
 	t.Parallel()
 	p := &peer{}
@@ -257,6 +270,128 @@ func TestRightsAndPasswordsThatEnd(t *testing.T) {
 	}
 	if !errors.Is(err, rekey.ErrBudget) || p.times("GetUsers") != 3 {
 		t.Errorf("%v, asked %d times", err, p.times("GetUsers"))
+	}
+}
+
+// TestChangedUnderneath: somebody else changes the password while a session is
+// open. What the account was allowed before is then a refused login: booked,
+// settled once, and nothing more is sent.
+func TestChangedUnderneath(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]*peer{"token": {}, "digest": {wantDigest: true}, "HTTP 200": {status: 200}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, b := opened(t, p, true)
+			if _, err := s.Accounts(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			p.mu.Lock()
+			p.users[0].password = "changed-by-Somebody1"
+			p.mu.Unlock()
+			for range 3 {
+				_, err := s.Accounts(t.Context())
+				err = errors.Join(err, s.SetPassword(t.Context(), secret(testPassword), secret(newPassword)))
+				var refused *rekey.LoginError
+				if !errors.As(err, &refused) || !errors.Is(err, rekey.ErrDenied) || errors.Is(err, rekey.ErrUnknown) {
+					t.Errorf("%v", err)
+				}
+			}
+			if tries, wrong := p.counts(); tries != 3 || wrong != 1 || b.spent != 2 || b.given != 1 || len(b.refused) != 1 {
+				t.Errorf("%d tries, %d wrong, %+v", tries, wrong, b)
+			}
+		})
+	}
+}
+
+// TestNoRoom: a limit of clients says nothing of the password.
+func TestNoRoom(t *testing.T) {
+	t.Parallel()
+	for name, refuse := range map[string]func(p *peer, w http.ResponseWriter){
+		"in words": func(p *peer, w http.ResponseWriter) {
+			p.fault(w, 400, "Maximum number of users reached", "Sender", "NotAuthorized")
+		},
+		"by HTTP":     func(_ *peer, w http.ResponseWriter) { http.Error(w, "busy", http.StatusServiceUnavailable) },
+		"by its code": func(p *peer, w http.ResponseWriter) { p.fault(w, 500, "x", "Receiver", "OutofMemory") },
+	} {
+		before, after := &peer{}, &peer{}
+		before.refuse = func(w http.ResponseWriter, _ *http.Request) { refuse(before, w) }
+		after.answers = map[string]http.HandlerFunc{"GetDeviceInformation": func(w http.ResponseWriter, _ *http.Request) { refuse(after, w) }}
+		for spent, p := range []*peer{before, after} {
+			b := &book{}
+			_, err := driver().Open(t.Context(), p.start(t, false), loginOf("admin", testPassword), b)
+			var login *rekey.LoginError
+			if !errors.Is(err, rekey.ErrConflict) || errors.As(err, &login) || !strings.Contains(err.Error(), "no room") || b.spent != spent || b.given+len(b.refused) != 0 {
+				t.Errorf("%s: %v, %+v", name, err, b)
+			}
+		}
+	}
+}
+
+// TestCheckOfADoor: nothing is known of the recorder but where the door is.
+func TestCheckOfADoor(t *testing.T) {
+	t.Parallel()
+	p := &peer{offset: -3 * time.Hour}
+	at := p.start(t, false).Interfaces[0]
+	b := &book{}
+	if err := driver().Check(t.Context(), rekey.Interface{Kind: at.Kind, Host: at.Host, Port: at.Port}, loginOf("admin", testPassword), b); err != nil || b.spent != 1 || b.given != 1 {
+		t.Errorf("%v %+v", err, b)
+	}
+	err := driver().Check(t.Context(), at, loginOf("admin", "wrong-Pass1"), b)
+	var refused *rekey.LoginError
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "its clock 3h0m") || !strings.Contains(err.Error(), "set its clock right") || b.spent != 2 {
+		t.Errorf("%v %+v", err, b)
+	}
+	if tries, wrong := p.counts(); tries != 2 || wrong != 1 {
+		t.Errorf("%d tries, %d wrong", tries, wrong)
+	}
+}
+
+// TestSentOnToHTTPS: a door that only sends on to HTTPS at the same host is
+// followed before any password is sent, and no other redirect is.
+func TestSentOnToHTTPS(t *testing.T) {
+	t.Parallel()
+	p := &peer{}
+	secure := p.start(t, true).Interfaces[0]
+	plain := httptest.NewServer(http.RedirectHandler("https://"+secure.Address()+servicePath, http.StatusMovedPermanently))
+	t.Cleanup(plain.Close)
+	at := targetOf(t, plain, false)
+	b := &book{}
+	id := rekey.Identity{Interfaces: []rekey.Interface{{Kind: rekey.InterfaceONVIF, Host: at.Host, Port: at.Port}}}
+	s, err := driver().Open(t.Context(), id, loginOf("admin", testPassword), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if here := s.(*session).main.http.At(); !here.TLS || here.Port != secure.Port || b.spent != 1 {
+		t.Errorf("%+v %+v", here, b)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	p := &peer{}
+	p.answers = map[string]http.HandlerFunc{
+		"GetDNS": p.says("GetDNS", "<odd:DNS/>"), "GetHostname": p.says("GetHostname", `<odd:Name>n</odd:Name><x:wifiPassword a="1">loose</x:wifiPassword>`),
+	}
+	s, b := opened(t, p, false)
+	blocks, err := s.Settings(t.Context())
+	var names []string
+	for _, block := range blocks {
+		names = append(names, block.Name)
+		if !strings.HasPrefix(string(block.Data), "<?xml") || strings.Contains(string(block.Data), "loose") {
+			t.Errorf("%s: %s", block.Name, block.Data)
+		}
+	}
+	if err != nil || fmt.Sprint(names) != "[GetDeviceInformation GetSystemDateAndTime GetHostname GetDNS GetUsers]" || b.spent != 1 {
+		t.Errorf("%v: %v %+v", names, err, b)
+	}
+	p.mu.Lock()
+	p.users[0].password = "changed-by-Somebody1"
+	p.mu.Unlock()
+	if _, err := s.Settings(t.Context()); !errors.Is(err, rekey.ErrDenied) || b.spent != 2 || len(b.refused) != 1 {
+		t.Errorf("%v %+v", err, b)
 	}
 }
 

@@ -1,10 +1,15 @@
 // Package onvif is the driver for what every ONVIF device speaks, whoever made
 // it: WS-Discovery over UDP, and over SOAP the device service with its list of
-// users, and the search for recordings (Profile G).
+// users, and the search for recordings and their replay (Profile G).
 //
 // A login is a UsernameToken with a password digest, signed with HTTP digest
 // too where the device asks for that. It is in every request and there is no
-// session at the device. Resets to factory state and restarts are not offered.
+// session at the device.
+//
+// What it leaves alone: ONVIF knows two resets to factory state, "Soft", which
+// keeps the network settings, and "Hard", which keeps nothing and removes the
+// users. Both want an administrator's login, so they bring nobody back in who has
+// none; this driver asks for neither, nor for a restart.
 //
 // Sources: ONVIF Core Specification and devicemgmt.wsdl (26.06), Profile Q,
 // WS-Discovery of April 2005, Web Services Security UsernameToken Profile 1.0,
@@ -19,6 +24,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"rekey"
 	"rekey/internal/transport"
@@ -94,8 +100,8 @@ func usable(l rekey.Login) error {
 	switch {
 	case l.Account == "":
 		return fmt.Errorf("%w: the account name is empty", rekey.ErrInput)
-	case strings.ContainsFunc(l.Account, unicode.IsControl):
-		return fmt.Errorf("%w: the account name holds control characters, which XML cannot carry", rekey.ErrInput)
+	case strings.ContainsFunc(l.Account, unicode.IsControl) || !utf8.ValidString(l.Account):
+		return fmt.Errorf("%w: the account name holds control characters or bytes that are no text, which XML cannot carry", rekey.ErrInput)
 	case l.Password.IsZero():
 		return fmt.Errorf("%w: the password of account %q is empty", rekey.ErrInput, l.Account)
 	}

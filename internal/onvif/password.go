@@ -42,10 +42,13 @@ func (s *session) ResetPassword(ctx context.Context, account string, new rekey.S
 }
 
 // SetOwnPassword is ResetPassword for the ONVIF users, which are the list that
-// this session works on.
-func (s *session) SetOwnPassword(ctx context.Context, kind rekey.InterfaceKind, account string, _, new rekey.Secret) error {
-	if kind != rekey.InterfaceONVIF {
+// this session works on, and SetPassword for the account that is logged in.
+func (s *session) SetOwnPassword(ctx context.Context, kind rekey.InterfaceKind, account string, old, new rekey.Secret) error {
+	switch {
+	case kind != rekey.InterfaceONVIF:
 		return fmt.Errorf("%w: ONVIF tells nothing of a list of users that %q has for itself", rekey.ErrUnsupported, kind)
+	case strings.EqualFold(account, s.main.account().Account) && !old.IsZero():
+		return s.SetPassword(ctx, old, new)
 	}
 	return s.ResetPassword(ctx, account, new)
 }

@@ -188,4 +188,7 @@ func warning(told *element) string {
 	return fmt.Sprintf("warns of %d failures within %d seconds", failures, period)
 }
 
-var _ rekey.LockPolicyReader = (*session)(nil)
+var (
+	_ rekey.LockPolicyReader   = (*session)(nil)
+	_ rekey.PasswordRuleReader = (*session)(nil)
+)

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"net/url"
 	"slices"
 	"strconv"
@@ -41,8 +41,12 @@ type found struct {
 // all that it holds, or one a file. ONVIF has neither channel numbers nor sizes;
 // sources are numbered in the order of their names. Times are told in UTC and
 // put on the device's wall clock by its zone of today, so that those of the
-// other half of the year may be off by the hour of summer time. Path is the
-// recording's token.
+// other half of the year may be off by the hour of summer time.
+//
+// A recording over all that a camera has would be one file of weeks, lost as a
+// whole when its replay breaks off in the last minute. So one that is longer
+// than two hours is listed in pieces that end with each hour. Path is the
+// recording's token and when the piece begins.
 func (s *session) Recordings(ctx context.Context, from, to time.Time, each func(rekey.Recording) error) error {
 	_, ahead, err := s.clock(ctx)
 	if err != nil {
@@ -53,16 +57,86 @@ func (s *session) Recordings(ctx context.Context, from, to time.Time, each func(
 		return fmt.Errorf("list the recordings: %w", err)
 	}
 	sources := sourcesOf(all)
+	left := mostPieces
 	for _, f := range all {
-		r := rekey.Recording{Channel: slices.Index(sources, f.source) + 1, Start: f.start.Add(ahead), End: f.end.Add(ahead), Path: f.token}
-		if !r.Start.Before(to) || !r.End.After(from) {
-			continue
-		}
-		if err := each(r); err != nil {
-			return err
+		channel := slices.Index(sources, f.source) + 1
+		for p := range f.pieces(from.Add(-ahead), to.Add(-ahead)) {
+			if left--; left < 0 {
+				return s.main.odd("GetRecordingSearchResults", fmt.Errorf("its recordings make more than %d pieces of an hour; ask for a shorter span", mostPieces))
+			}
+			if err := each(rekey.Recording{Channel: channel, Start: p.start.Add(ahead), End: p.end.Add(ahead), Path: p.path(), Kind: "mp4"}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// How long a piece is, and a recording that is listed in one. A recorder whose
+// clock was not set when it began tells a start in 1970; then pieces are made of
+// its last weeks, and what is older is one.
+const (
+	pieceLength  = time.Hour
+	longestWhole = 2 * time.Hour
+	lastWeeks    = 9 * 7 * 24 * time.Hour
+	unsetUntil   = 2000 // the year
+	mostPieces   = 1_000_000
+)
+
+// pieces are those that overlap [from, to).
+func (f found) pieces(from, to time.Time) iter.Seq[found] {
+	return func(yield func(found) bool) {
+		begins := f.start
+		if f.start.Year() < unsetUntil {
+			begins = latest(f.start, f.end.Add(-lastWeeks).Truncate(pieceLength))
+		}
+		piece := func(start, end time.Time) bool {
+			overlaps := start.Before(to) && end.After(from)
+			return !overlaps || yield(found{token: f.token, source: f.source, start: start, end: end})
+		}
+		if f.end.Sub(f.start) <= longestWhole {
+			piece(f.start, f.end)
+			return
+		}
+		if begins.After(f.start) && !piece(f.start, begins) {
+			return
+		}
+		for at := latest(begins, from.Truncate(pieceLength)); at.Before(f.end) && at.Before(to); {
+			end := at.Truncate(pieceLength).Add(pieceLength)
+			if end.After(f.end) {
+				end = f.end
+			}
+			if !piece(at, end) {
+				return
+			}
+			at = end
+		}
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// stampForm is the time in a path: a piece keeps its name when summer time ends.
+const stampForm = "20060102T150405.000Z"
+
+func (f found) path() string { return f.token + "@" + f.start.Format(stampForm) }
+
+// pathOf reads a path.
+func pathOf(path string) (token string, from time.Time, err error) {
+	at := strings.LastIndexByte(path, '@')
+	if at > 0 {
+		token = path[:at]
+		from, err = time.Parse(stampForm, path[at+1:])
+	}
+	if at <= 0 || err != nil || len(token) > longestToken || strings.ContainsFunc(token, unseen) {
+		return "", from, fmt.Errorf("%w: %q is no recording as this driver lists them", rekey.ErrInput, transport.Printable(path))
+	}
+	return token, from, nil
 }
 
 // sourcesOf are the sources in an order that stays: ch2 before ch10.
@@ -72,12 +146,6 @@ func sourcesOf(all []found) (sources []string) {
 	}
 	slices.SortFunc(sources, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
 	return slices.Compact(sources)
-}
-
-// OpenRecording is ErrUnsupported: what GetReplayUri gives is a stream by RTSP,
-// or by RTSP within HTTP, and not a file.
-func (s *session) OpenRecording(context.Context, rekey.Recording) (io.ReadCloser, error) {
-	return nil, fmt.Errorf("%w: ONVIF gives recordings only as a stream by RTSP, which rekey does not take down; save the footage of %s by its own web page or to a USB disk", rekey.ErrUnsupported, s.host())
 }
 
 // search runs one search to its end. It is ended at the device, too, whatever happens.
@@ -200,33 +268,36 @@ func stampOf(s string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no time", transport.Printable(s))
 }
 
-// searchService finds where the search is. Of the address that a device gives,
-// only the path counts: it is reached where it is reached.
+// searchService finds where the search is.
 func (s *session) searchService(ctx context.Context) (question, error) {
-	q := question{of: searchWSDL}
+	return s.service(ctx, searchWSDL, "Search", "search for recordings")
+}
+
+// service finds where one of ONVIF's services is; old is its name in
+// GetCapabilities. Of the address that a device gives, only the path counts: it is
+// reached where it is reached.
+func (s *session) service(ctx context.Context, of wsdl, old, words string) (question, error) {
+	q := question{of: of}
 	address := ""
 	told, err := s.main.anybody(ctx, ofDevice("GetServices", `<tds:IncludeCapability>false</tds:IncludeCapability>`))
 	if absent(err) {
 		told, err = s.main.anybody(ctx, ofDevice("GetCapabilities", `<tds:Category>All</tds:Category>`))
-		address = told.exact("Capabilities", "Extension", "Search", "XAddr")
+		address = told.exact("Capabilities", "Extension", old, "XAddr")
 	}
 	if err != nil {
 		return q, err
 	}
 	for _, e := range told.named("Service") {
-		if e.exact("Namespace") == searchWSDL.space {
+		if e.exact("Namespace") == of.space {
 			address = e.exact("XAddr")
 		}
 	}
 	u, err := url.Parse(address)
 	if address == "" || err != nil || !strings.HasPrefix(u.EscapedPath(), "/") {
-		return q, fmt.Errorf("%w: %s has no search for recordings by ONVIF (Profile G)", rekey.ErrUnsupported, s.host())
+		return q, fmt.Errorf("%w: %s has no %s by ONVIF (Profile G); save its footage by its own web page or to a USB disk", rekey.ErrUnsupported, s.host(), words)
 	}
 	q.at, q.query = u.EscapedPath(), u.RawQuery
 	return q, nil
 }
 
-var (
-	_ rekey.RecordingLister = (*session)(nil)
-	_ rekey.RecordingOpener = (*session)(nil)
-)
+var _ rekey.RecordingLister = (*session)(nil)

@@ -13,6 +13,8 @@ type session struct {
 	id     rekey.Identity
 	main   *entrance
 
+	replays replays
+
 	mu   sync.Mutex
 	safe *entrance // the same over HTTPS, where the session came in by HTTP; made when needed
 }

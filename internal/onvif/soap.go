@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"rekey/internal/transport"
@@ -25,6 +26,7 @@ type wsdl struct{ prefix, space string }
 var (
 	deviceWSDL = wsdl{"tds", "http://www.onvif.org/ver10/device/wsdl"}
 	searchWSDL = wsdl{"tse", "http://www.onvif.org/ver10/search/wsdl"}
+	replayWSDL = wsdl{"trp", "http://www.onvif.org/ver10/replay/wsdl"}
 )
 
 // question is one operation of a service.
@@ -103,7 +105,7 @@ func (q question) answer(res transport.Response) (*element, error) {
 	}
 	root, err := parseUpTo(res.Body, most)
 	if err != nil || root.find("Envelope", "Body") == nil {
-		if res.Status == http.StatusUnauthorized || res.Status == http.StatusForbidden {
+		if slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable, http.StatusTooManyRequests}, res.Status) {
 			return nil, &fault{operation: q.operation, status: res.Status}
 		}
 		return nil, fmt.Errorf("%w (HTTP status %d)", errNotSOAP, res.Status)

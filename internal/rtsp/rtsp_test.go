@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -139,13 +141,13 @@ func TestCheck(t *testing.T) {
 		"open to everybody":   {first: described, kind: rekey.ErrVerify},
 		"banned":              {first: "RTSP/1.0 403 Forbidden\r\n\r\n", kind: rekey.ErrConflict},
 		"no room":             {first: "RTSP/1.0 453 Not Enough Bandwidth\r\n\r\n", kind: rekey.ErrConflict},
-		"no room, second":     {first: challenge, second: "RTSP/1.0 453 Not Enough Bandwidth\r\n\r\n", kind: rekey.ErrUnreachable, signed: 1},
+		"no room, second":     {first: challenge, second: "RTSP/1.0 453 Not Enough Bandwidth\r\n\r\n", kind: rekey.ErrConflict, signed: 1},
 		"challenge twice":     {first: challenge + challenge, password: "right", signed: 1, given: 1},
 		"refused twice":       {first: challenge, second: challenge + challenge, kind: rekey.ErrDenied, signed: 1, refused: 1},
 		"other numbers":       {first: strings.Replace(challenge, "$SEQ", "x", 1), password: "right", signed: 1, given: 1},
 		"only old answers":    {first: strings.Repeat(strings.Replace(challenge, "$SEQ", "0", 1), 9), kind: rekey.ErrUnreachable},
 		"404 at once":         {first: "RTSP/1.0 404 Not Found\r\n\r\n", kind: rekey.ErrUnreachable},
-		"Basic alone":         {first: "RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n", kind: rekey.ErrUnsupported},
+		"Basic alone":         {first: "RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n", kind: rekey.ErrRisk},
 		"no challenge":        {first: "RTSP/1.0 401 Unauthorized\r\n\r\n", kind: rekey.ErrUnsupported},
 		"HTTP":                {first: "HTTP/1.1 400 Bad Request\r\n\r\n", kind: rekey.ErrUnreachable},
 		"cut off":             {first: "RTSP/1.0 401 Unauth", kind: rekey.ErrUnreachable},
@@ -246,5 +248,29 @@ func TestURLIsWhatIsSigned(t *testing.T) {
 	at := rekey.Interface{Host: "2001:db8::1", Port: 554}
 	if got := streamURL(at, path); got != fmt.Sprintf("rtsp://[2001:db8::1]:554%s", path) {
 		t.Error(got)
+	}
+}
+
+// TestCaptures reads what a real recorder answered, where the folder of captures
+// is named.
+func TestCaptures(t *testing.T) {
+	t.Parallel()
+	folder := os.Getenv("REKEY_CAPTURES")
+	if folder == "" {
+		return
+	}
+	data, err := os.ReadFile(filepath.Join(folder, "rtsp", "describe_401_nvr.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(strings.TrimSpace(strings.ReplaceAll(string(data), "\r", "")), "\n", "\r\n") + "\r\n\r\n"
+	p, b := &peer{first: text, second: text}, &book{}
+	at := p.start(t)
+	if realms, err := Probe(t.Context(), at, path); err != nil || len(realms) == 0 || !strings.HasPrefix(realms[0], "Login to ") {
+		t.Errorf("%q: %v", realms, err)
+	}
+	err = Check(t.Context(), at, path, rekey.Login{Account: "admin", Password: rekey.NewSecret("p")}, b)
+	if !errors.Is(err, rekey.ErrDenied) || b.spent != 1 || b.refused != 1 {
+		t.Errorf("%v %+v", err, b)
 	}
 }

@@ -77,8 +77,7 @@ func TestVariants(t *testing.T) {
 		"old nonce":      {asks: []string{head + `Digest realm="X", nonce="n"` + "\r\n", head + `Digest realm="X", nonce="m", stale=true` + "\r\n"}, signed: 2},
 		"always old":     {asks: []string{head + `Digest realm="X", nonce="1"` + "\r\n", head + `Digest realm="X", nonce="2", stale=true` + "\r\n", head + `Digest realm="X", nonce="3", stale=true` + "\r\n"}, kind: rekey.ErrDenied, signed: 2},
 		"same nonce":     {asks: []string{head + `Digest realm="X", nonce="1"` + "\r\n", head + `Digest realm="X", nonce="1", stale=true` + "\r\n"}, kind: rekey.ErrDenied, signed: 1},
-		"Basic alone":    {asks: []string{head + `Basic realm="X"` + "\r\n"}, kind: rekey.ErrUnsupported},
-		"Basic by TLS":   {asks: []string{head + `Basic realm="X"` + "\r\n"}, basic: transport.BasicOverTLS, kind: rekey.ErrRisk},
+		"Basic alone":    {asks: []string{head + `Basic realm="X"` + "\r\n"}, kind: rekey.ErrRisk},
 		"Basic accepted": {asks: []string{head + `Basic realm="X"` + "\r\n"}, basic: transport.BasicInClear, signed: 1},
 		"unknown":        {asks: []string{head + `Digest realm="X", nonce="1", algorithm=TWO-KEYS` + "\r\n"}, kind: rekey.ErrUnsupported},
 	} {
@@ -96,5 +95,23 @@ func TestVariants(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestSpecialAccounts: a name goes out as it is, or not at all.
+func TestSpecialAccounts(t *testing.T) {
+	t.Parallel()
+	for account, want := range map[string]string{`O'Neil & Söhne`: `username="O'Neil & Söhne"`, `a"b\c`: `username="a\"b\\c"`, "ad\nmin": "", "ad\xffmin": "", "ad\u202emin": ""} {
+		d := &digests{password: "right", asks: []string{"WWW-Authenticate: Digest realm=\"X\", nonce=\"n\"\r\n"}}
+		p, b := &peer{says: d.answer}, &book{}
+		err := Check(t.Context(), p.start(t), path, rekey.Login{Account: account, Password: rekey.NewSecret("right")}, b)
+		p.mu.Lock()
+		switch {
+		case want == "" && (!errors.Is(err, rekey.ErrInput) || len(d.signed) != 0 || b.spent != 0):
+			t.Errorf("%q: %v", account, err)
+		case want != "" && (len(d.signed) != 1 || !strings.Contains(d.signed[0], want)):
+			t.Errorf("%q: %q", account, d.signed)
+		}
+		p.mu.Unlock()
 	}
 }

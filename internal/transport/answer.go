@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/icholy/digest"
@@ -93,4 +94,11 @@ func Stale(before, now []string) bool {
 	old, _, _ := choose(before)
 	fresh, _, _ := choose(now)
 	return old != nil && fresh != nil && fresh.Stale && fresh.Nonce != old.Nonce
+}
+
+// SaysStale reports whether a 401 to a signed request blames the nonce: nothing is
+// said against the password then, and it was not sent a second time either.
+func SaysStale(h http.Header) bool {
+	c, _, _ := choose(h.Values("WWW-Authenticate"))
+	return c != nil && c.Stale
 }

@@ -12,22 +12,24 @@ import (
 // is answered only where no digest is asked for.
 type Basic int
 
-// What may be accepted, by name.
+// What may be accepted.
 const (
 	BasicNever   Basic = iota // the usual
-	BasicOverTLS              // where the door is encrypted
-	BasicInClear              // everywhere: rekey.RiskClearPassword
+	BasicInClear              // everywhere: rekey.RiskBasicLogin, accepted by name
 )
 
-// Refuse is why the password itself is not sent at such a door; nil: it is.
+// Refuse is why the password itself is not sent at such a door; nil: it is. It
+// wraps rekey.ErrRisk, and nothing was sent.
 func (b Basic) Refuse(encrypted bool) error {
-	switch {
-	case b == BasicNever:
-		return fmt.Errorf("%w: the recorder asks for the password itself (as HTTP Basic does), and that was not asked for by name", rekey.ErrUnsupported)
-	case b == BasicOverTLS && !encrypted:
-		return fmt.Errorf("%w: %s: the recorder asks for the password itself (as HTTP Basic does) at a door that is not encrypted; come in by HTTPS, or accept the risk by this name", rekey.ErrRisk, rekey.RiskClearPassword)
+	if b == BasicInClear {
+		return nil
 	}
-	return nil
+	how := "which anybody on this network can read"
+	if encrypted {
+		how = "which whoever answers can read"
+	}
+	return fmt.Errorf("%w: %s: the recorder takes no login but the password itself (as HTTP Basic does), %s; no login was tried; come from a network that you trust and run again with --accept-risk %[2]s",
+		rekey.ErrRisk, rekey.RiskBasicLogin, how)
 }
 
 func basicAuth(l rekey.Login) (string, error) {

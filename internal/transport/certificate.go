@@ -48,6 +48,19 @@ func (c *Client) Certificate() (Certificate, bool) {
 	return c.pin.shown, c.pin.shown.SHA256 != ""
 }
 
+// NoteCertificate notes whom the certificate names, and what is odd about it,
+// once there was a handshake.
+func (c *Client) NoteCertificate(id *rekey.Identity) {
+	shown, is := c.Certificate()
+	if !is {
+		return
+	}
+	id.Learnt = append(id.Learnt, rekey.Fact{What: "certificate of " + shown.String(), From: "TLS handshake with " + c.at.Address()})
+	for _, o := range shown.Oddities(time.Now()) {
+		id.Odd(o.ID, o.Words)
+	}
+}
+
 // Oddities tells what of the certificate a person should know at that time.
 func (c Certificate) Oddities(now time.Time) []rekey.Oddity {
 	var odd []rekey.Oddity

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
-	"strconv"
 	"strings"
 
 	"rekey"
@@ -54,7 +52,7 @@ func (e *Error) why() string {
 // wordsOfOurs is the part of an error that no peer can have written.
 func wordsOfOurs(err error) error {
 	var own ownError
-	var changed *pinError
+	var changed *CertificateError
 	var network net.Error
 	switch {
 	case errors.As(err, &own):
@@ -90,11 +88,11 @@ func (c *Client) failed(err error, sent bool) error {
 		return own
 	}
 	e := &Error{Kind: rekey.ErrUnreachable, Host: c.at.Address(), Sent: sent, Err: err, Hint: "check the address, the cable and the power of the recorder"}
-	var changed *pinError
+	var changed *CertificateError
 	switch {
 	case errors.As(err, &changed):
 		e.Kind, e.Sent = rekey.ErrVerify, false
-		e.Hint = "somebody else may be answering; look at the network before going on"
+		e.Hint = fmt.Sprintf("no password was sent to it; a factory reset, new firmware or a renewed certificate of the recorder does that: compare the new fingerprint with the one in its own web page and run again with --accept-risk %s, else somebody else may be answering, so look at the network first", rekey.RiskNewCertificate)
 	case errors.Is(err, context.Canceled):
 		e.Hint = "it was stopped"
 	case sent:
@@ -105,55 +103,6 @@ func (c *Client) failed(err error, sent bool) error {
 
 func tooLargeError(limit int64) error {
 	return ownError{fmt.Sprintf("the answer is larger than %d bytes", limit)}
-}
-
-// RedirectError is an answer that points elsewhere. It is never followed here.
-// It wraps rekey.ErrUnreachable.
-type RedirectError struct {
-	From string // host:port that was asked
-	To   rekey.Interface
-	Path string
-	Same bool // To is the same host
-}
-
-// Error says where it points and what to do.
-func (e *RedirectError) Error() string {
-	scheme := "http"
-	if e.To.TLS {
-		scheme = "https"
-	}
-	return fmt.Sprintf("%v: %s sends on to %s://%s; give that address if it is the recorder", rekey.ErrUnreachable, e.From, scheme, Printable(e.To.Address()))
-}
-
-// Unwrap returns rekey.ErrUnreachable.
-func (e *RedirectError) Unwrap() error { return rekey.ErrUnreachable }
-
-// redirected reads a Location header.
-func (c *Client) redirected(location string) error {
-	base := &url.URL{Scheme: scheme(c.at.TLS), Host: c.at.Address(), Path: "/"}
-	u, err := base.Parse(location)
-	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return c.failed(ownError{"the answer is a redirect that cannot be read"}, true)
-	}
-	to := rekey.Interface{Kind: c.at.Kind, Host: u.Hostname(), TLS: u.Scheme == "https", Port: 80}
-	if to.TLS {
-		to.Port = 443
-	}
-	if p := u.Port(); p != "" {
-		n, err := strconv.ParseUint(p, 10, 16)
-		if err != nil || n == 0 {
-			return c.failed(ownError{"the answer is a redirect to a port that cannot be"}, true)
-		}
-		to.Port = int(n)
-	}
-	return &RedirectError{From: c.at.Address(), To: to, Path: u.EscapedPath(), Same: sameHost(to.Host, c.at.Host)}
-}
-
-func sameHost(a, b string) bool {
-	if x, y := net.ParseIP(a), net.ParseIP(b); x != nil && y != nil {
-		return x.Equal(y)
-	}
-	return strings.EqualFold(a, b)
 }
 
 func scheme(tls bool) string {

@@ -38,7 +38,7 @@ func (p *pin) config() *tls.Config {
 
 func (p *pin) verify(state tls.ConnectionState) error {
 	if len(state.PeerCertificates) == 0 {
-		return &pinError{held: "any", got: "none"}
+		return &CertificateError{Held: p.seen()}
 	}
 	shown := certificateOf(state.PeerCertificates[0])
 	p.mu.Lock()
@@ -47,7 +47,7 @@ func (p *pin) verify(state tls.ConnectionState) error {
 		p.sum = shown.SHA256
 	}
 	if subtle.ConstantTimeCompare([]byte(p.sum), []byte(shown.SHA256)) != 1 {
-		return &pinError{held: p.sum, got: shown.SHA256}
+		return &CertificateError{Held: p.sum, Shown: shown.SHA256}
 	}
 	p.shown = shown
 	return nil
@@ -74,8 +74,17 @@ func (c *Client) Contact(ctx context.Context) error {
 // protocols other than HTTP.
 func Pinned(sum string) *tls.Config { return newPin(sum).config() }
 
-type pinError struct{ held, got string }
+// CertificateError: the peer showed another certificate than the one that is
+// held, or none. The handshake ended with it, so nothing was sent. What leaves
+// this package with it wraps rekey.ErrVerify.
+type CertificateError struct {
+	Held, Shown string // SHA-256 in hex; empty: none
+}
 
-func (e *pinError) Error() string {
-	return fmt.Sprintf("the certificate has changed: expected SHA-256 %s, got %s", e.held, e.got)
+// Error tells both fingerprints.
+func (e *CertificateError) Error() string {
+	if e.Shown == "" {
+		return "it shows no certificate"
+	}
+	return fmt.Sprintf("the certificate has changed: it was SHA-256 %s and is %s now", e.Held, e.Shown)
 }
