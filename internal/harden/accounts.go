@@ -87,9 +87,9 @@ func checkActiveUsers(ctx context.Context, s rekey.Session, in CheckInput) ([]Fi
 	}
 	var found []Finding
 	seen := map[string]bool{}
-	for _, u := range users {
+	for _, u := range Others(users, in.Account) {
 		subject := fmt.Sprintf("%s at %s", u.Account, u.Address)
-		if seen[subject] || mayBeUs(u, users, in) {
+		if seen[subject] {
 			continue
 		}
 		seen[subject] = true
@@ -103,11 +103,17 @@ func checkActiveUsers(ctx context.Context, s rekey.Session, in CheckInput) ([]Fi
 	return found, nil
 }
 
+// Others are who is logged in besides rekey, which is logged in as account, as
+// far as that can be told.
+func Others(users []rekey.ActiveUser, account string) []rekey.ActiveUser {
+	return slices.DeleteFunc(slices.Clone(users), func(u rekey.ActiveUser) bool { return mayBeUs(u, users, account) })
+}
+
 // mayBeUs: the recorder does not mark our own login. It is of the account in
 // use and not at the local seat; where such logins come from several
 // addresses, only one of them can be ours, and which one is not known.
-func mayBeUs(u rekey.ActiveUser, all []rekey.ActiveUser, in CheckInput) bool {
-	if u.Account != in.Account || u.Client == localSeat {
+func mayBeUs(u rekey.ActiveUser, all []rekey.ActiveUser, account string) bool {
+	if u.Account != account || u.Client == localSeat {
 		return false
 	}
 	return !slices.ContainsFunc(all, func(o rekey.ActiveUser) bool {
@@ -120,4 +126,18 @@ func certaintyOf(u rekey.ActiveUser, in CheckInput) rekey.Certainty {
 		return rekey.Inferred
 	}
 	return rekey.Verified
+}
+
+// checkSeparate tells of lists of accounts that an interface has for itself.
+func checkSeparate(_ context.Context, _ rekey.Session, in CheckInput) ([]Finding, error) {
+	var found []Finding
+	for _, kind := range in.Separate {
+		found = append(found, Finding{
+			ID: SeparateAccounts, Subject: string(kind), Severity: Low, Certainty: rekey.Verified,
+			Title: fmt.Sprintf("%s has accounts of its own", kind),
+			Why:   "a password that is changed in one list stays as it was in the other, and opens that door still",
+			Do:    "look through both lists in the recorder's web page, delete what nobody uses, and change passwords in both",
+		})
+	}
+	return found, nil
 }

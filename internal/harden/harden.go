@@ -43,6 +43,8 @@ const (
 	SomebodyLoggedIn = "somebody-logged-in"
 	ClockWrong       = "clock-wrong"
 	FirmwareOld      = "firmware-old"
+	SeparateAccounts = "separate-accounts"
+	BasicOnly        = "basic-only"
 	NotChecked       = "not-checked"
 )
 
@@ -66,6 +68,8 @@ type CheckInput struct {
 	Account  string    // the account in use
 	Known    []string  // other accounts that the owner told of
 	Now      time.Time // the operator's clock, in the operator's zone
+	// Separate are the interfaces that are known to have accounts of their own.
+	Separate []rekey.InterfaceKind
 	// Passwords that were set longer ago than this are findings; 0 = a year.
 	PasswordAge time.Duration
 	// Firmware that was built longer ago than this is a finding; 0 = two years.
@@ -87,6 +91,8 @@ func Check(ctx context.Context, s rekey.Session, in CheckInput) ([]Finding, erro
 		{"lock policy", checkLockPolicy},
 		{"services", checkServices},
 		{"accounts", checkAccounts},
+		{"accounts of single interfaces", checkSeparate},
+		{"login", checkLogin},
 		{"logins", checkActiveUsers},
 		{"clock", checkClock},
 		{"firmware", checkFirmware},

@@ -145,6 +145,22 @@ func TestCheck(t *testing.T) {
 			d.services = nil
 			in.Identity.Interfaces = []rekey.Interface{{Kind: rekey.InterfaceCGI}, {Kind: rekey.InterfaceRPC2, TLS: true}}
 		}, ""},
+		"plain ISAPI seen": {func(d *device, in *CheckInput) {
+			d.services = nil
+			in.Identity.Interfaces = []rekey.Interface{{Kind: rekey.InterfaceISAPI}, {Kind: rekey.InterfaceRTSP, TLS: true}}
+		}, PlainHTTP},
+		"plain ONVIF seen": {func(d *device, in *CheckInput) {
+			d.services = nil
+			in.Identity.Interfaces = []rekey.Interface{{Kind: rekey.InterfaceONVIF}}
+		}, PlainHTTP},
+		"encrypted ISAPI seen": {func(d *device, in *CheckInput) {
+			d.services = nil
+			in.Identity.Interfaces = []rekey.Interface{{Kind: rekey.InterfaceISAPI, TLS: true}, {Kind: rekey.InterfaceONVIF}}
+		}, ""},
+		"two lists": {func(_ *device, in *CheckInput) { in.Separate = []rekey.InterfaceKind{rekey.InterfaceONVIF} }, "separate-accounts onvif"},
+		"readable login": {func(_ *device, in *CheckInput) {
+			in.Identity.Oddities = []rekey.Oddity{{ID: "self-signed"}, {ID: "basic-only", Words: "x"}}
+		}, BasicOnly},
 		"extra admin": {func(_ *device, in *CheckInput) { in.Known = nil }, "extra-admin second"},
 		"unknown account": {func(d *device, _ *CheckInput) {
 			d.accounts = append(d.accounts, rekey.Account{Name: "eve", Group: "user"})

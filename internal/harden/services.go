@@ -76,11 +76,26 @@ func plainOnly(services []rekey.Service, id rekey.Identity) bool {
 	if listed(services, serviceHTTP) || listed(services, serviceHTTPS) {
 		return on(services, serviceHTTP) && !on(services, serviceHTTPS)
 	}
+	webDoors := []rekey.InterfaceKind{rekey.InterfaceRPC2, rekey.InterfaceCGI, rekey.InterfaceISAPI, rekey.InterfaceONVIF, rekey.InterfaceWeb}
 	plain, encrypted := false, false
 	for _, i := range id.Interfaces {
-		if i.Kind == rekey.InterfaceRPC2 || i.Kind == rekey.InterfaceCGI {
+		if slices.Contains(webDoors, i.Kind) {
 			plain, encrypted = plain || !i.TLS, encrypted || i.TLS
 		}
 	}
 	return plain && !encrypted
+}
+
+// checkLogin takes from the identity that a recorder knows no login but the
+// readable one.
+func checkLogin(_ context.Context, _ rekey.Session, in CheckInput) ([]Finding, error) {
+	if !slices.ContainsFunc(in.Identity.Oddities, func(o rekey.Oddity) bool { return o.ID == BasicOnly }) {
+		return nil, nil
+	}
+	return []Finding{{
+		ID: BasicOnly, Severity: High, Certainty: rekey.Verified,
+		Title: "passwords cross the network readable (HTTP Basic)",
+		Why:   "whoever listens at one login has the password",
+		Do:    "log in over HTTPS only, if it has it, or keep it in a network of its own; look for newer firmware",
+	}}, nil
 }

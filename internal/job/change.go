@@ -48,13 +48,24 @@ func (u *run) intend(ctx context.Context) error {
 // propose vaults the password that was asked for, or one that is made.
 func (u *run) propose(ctx context.Context) (e vault.Entry, err error) {
 	if u.new.IsZero() {
-		if u.new, err = catalog.NewPassword(u.rule, rand.Reader); err != nil {
+		if u.new, err = u.makePassword(ctx); err != nil {
 			return e, err
 		}
 	}
 	return u.Vault.Propose(ctx, vault.Entry{
 		Recorder: u.key, Address: u.req.Target.String(), Model: u.plan.Recorder.Model, Account: u.plan.Account, Run: u.j.ID,
 	}, u.new)
+}
+
+// makePassword draws one that fits what the recorder tells of itself, too.
+func (u *run) makePassword(ctx context.Context) (rekey.Secret, error) {
+	if !u.plan.Way.ByHand() {
+		if err := u.open(ctx); err != nil {
+			return rekey.Secret{}, err
+		}
+		u.readRule(ctx)
+	}
+	return catalog.NewPassword(u.made, rand.Reader)
 }
 
 // proposal is the vault's entry of this run, if there is one.
@@ -84,6 +95,7 @@ func (u *run) change(ctx context.Context) error {
 	if err := u.ready(ctx); err != nil {
 		return err
 	}
+	u.tellLoggedIn(ctx)
 	if err := u.changing(true); err != nil {
 		return err
 	}
@@ -153,11 +165,64 @@ func (u *run) set(ctx context.Context) error {
 // fresh login with the new password.
 func (u *run) taken(ctx context.Context) error {
 	u.tell(rekey.StepChange, rekey.EventProgress, "said to be changed; now it has to be proved", nil)
+	if u.plan.Way.ByHand() {
+		if err := u.meetAgain(ctx); err != nil {
+			return err
+		}
+	}
 	u.j.Refused.New = false // what was refused before was another state of the recorder
 	did, err := u.settle(ctx)
-	if err == nil && !did {
-		err = fmt.Errorf("%w: the change was taken, but the new password is refused; rekey does not try again", rekey.ErrUnknown)
+	if err != nil || did {
+		return err
 	}
+	if u.plan.Way.ByHand() {
+		return fmt.Errorf("%w: the change was taken, but the new password is refused; rekey does not try again before 'rekey resume %s --done': look whether it was typed as 'rekey vault show %s' shows it", rekey.ErrUnknown, u.j.ID, u.j.VaultID)
+	}
+	return u.stillOld(ctx)
+}
+
+// stillOld: the recorder took the change and refuses the new password. The old
+// one is tried once, where it is known: when it opens, nothing was changed.
+func (u *run) stillOld(ctx context.Context) error {
+	if u.old.IsZero() {
+		return fmt.Errorf("%w: the change was taken, but the new password is refused; rekey does not try again", rekey.ErrUnknown)
+	}
+	door, err := primary(u.plan.Recorder)
+	if err != nil {
+		return err
+	}
+	u.tell(rekey.StepChange, rekey.EventProgress, "trying whether the old password still opens it, once", nil)
+	err = u.check(ctx, door, u.old)
+	if recErr := u.record(ctx, "password.settled", u.plan.Account, result(err), map[string]string{"interface": door.String(), "password": "old"}); recErr != nil {
+		return recErr
+	}
+	switch {
+	case err == nil:
+		u.tell(rekey.StepChange, rekey.EventFailed, "the recorder said that it changed the password and did not", nil)
+		return errors.Join(fmt.Errorf("%w: the recorder accepted the change and did nothing: the old password still opens it and the new one does not; nothing is changed. Set it in its web page or at the local seat, or look for newer firmware", rekey.ErrVerify), u.changing(false))
+	case isRefusal(err) && errors.Is(err, rekey.ErrDenied):
+		both := refusals{New: true, Old: true}
+		return errors.Join(fmt.Errorf("%w: the change was taken, and neither the new password nor the old one opens the recorder: %w", rekey.ErrUnknown, err), u.j.append(line{Time: u.Now(), Refused: &both}))
+	}
+	return fmt.Errorf("%w: the change was taken, but the new password is refused, and the old one could not be tried: %w", rekey.ErrUnknown, err)
+}
+
+// meetAgain asks anew what the recorder is, without a login: hands were on it,
+// and its reset button leaves it in factory state or with another certificate.
+func (u *run) meetAgain(ctx context.Context) error {
+	key := u.key
+	id, err := u.find(ctx, u.req.Target)
+	switch {
+	case errors.Is(err, rekey.ErrWaiting):
+		return err
+	case err != nil:
+		return fmt.Errorf("%w: the recorder cannot be asked what it is now: %w", rekey.ErrWaiting, err)
+	case u.key != key:
+		found := u.key
+		u.key = key
+		return fmt.Errorf("%w: at %s is another recorder now, %s (%s)", rekey.ErrConflict, u.req.Target, describe(id), found)
+	}
+	u.plan.Recorder, err = u.meet(id)
 	return err
 }
 
@@ -217,20 +282,6 @@ func (u *run) changed(ctx context.Context) error {
 
 // changing writes whether a change may be under way.
 func (u *run) changing(yes bool) error { return u.j.append(line{Time: u.Now(), Changing: &yes}) }
-
-// primary is the door that settles questions: the one that the recorder's own
-// web page uses, else CGI, else the first.
-func primary(id rekey.Identity) (rekey.Interface, error) {
-	for _, kind := range []rekey.InterfaceKind{rekey.InterfaceRPC2, rekey.InterfaceCGI} {
-		if i, ok := id.Interface(kind); ok {
-			return i, nil
-		}
-	}
-	if len(id.Interfaces) > 0 {
-		return id.Interfaces[0], nil
-	}
-	return rekey.Interface{}, fmt.Errorf("%w: the recorder offers no interface to log in at", rekey.ErrUnsupported)
-}
 
 // isRefusal tells a refused login from everything else that failed.
 func isRefusal(err error) bool {

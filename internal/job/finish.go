@@ -43,6 +43,9 @@ func (u *run) findings(ctx context.Context, account string, fix bool) ([]harden.
 	if u.j != nil && u.j.Begun.Login != "" {
 		in.Known = []string{u.j.Begun.Login}
 	}
+	if u.j != nil {
+		in.Separate = separate(u.j.Own)
+	}
 	found, err := harden.Check(ctx, u.session, in)
 	if err == nil && fix {
 		found, err = harden.Fix(ctx, u.session, found, harden.Safe)

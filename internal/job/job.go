@@ -1,5 +1,5 @@
 // Package job is the main job on one recorder: plan, keep the footage, intend,
-// change, verify, harden, record; and resume, which runs the same steps from
+// change, verify, harden, watch, record; and resume, which runs the same steps from
 // wherever a crash or an unknown outcome left them.
 //
 // The promise that everything here serves: at every instant, a crash included,
@@ -68,6 +68,9 @@ type Request struct {
 	Footage Footage
 	Accept  []rekey.Risk // risks accepted by name
 	Fix     bool         // mend the findings that rekey may mend
+	// Watch is how long the recorder's log is watched after the proofs for clients
+	// with the old password: 0 = one look, less = none.
+	Watch time.Duration
 }
 
 // Footage says what to save, and where.
@@ -82,6 +85,11 @@ type Proof struct {
 	New       Verdict         `json:"new"`
 	Old       Verdict         `json:"old"`
 	Note      string          `json:"note,omitempty"`
+	// NoDriver: nobody can try that door, or only by a risk that was not accepted,
+	// as Note says; that does not make the run fail.
+	NoDriver bool `json:"no_driver,omitempty"`
+	// Locked: the recorder said that the account is locked.
+	Locked bool `json:"locked,omitempty"`
 }
 
 // Verdict is what a login with one password on one interface gave.
@@ -107,6 +115,10 @@ type Report struct {
 	Proofs   []Proof          `json:"proofs,omitempty"`
 	Footage  *Kept            `json:"footage,omitempty"`
 	Findings []harden.Finding `json:"findings,omitempty"`
+	Own      []OwnAccount     `json:"own_accounts,omitempty"`
+	Stale    []StaleClient    `json:"stale,omitempty"`    // who came with the old password after the change
+	Channels []ChannelChange  `json:"channels,omitempty"` // the cameras whose state changed
+	Notes    []string         `json:"notes,omitempty"`    // what else a person should know
 	Started  time.Time        `json:"started"`
 	Ended    time.Time        `json:"ended,omitzero"`
 }

@@ -38,24 +38,28 @@ type journal struct {
 	Changing bool   // a change was begun; whether it happened the outcome says
 	Refused  refusals
 	Outcome  rekey.Outcome
+	Own      []OwnAccount
 	Proofs   []Proof
 	Verified bool
+	Clock    time.Time // the recorder's, after the last proof; zero: not told
 	Hardened bool
 	Findings []harden.Finding
+	Watched  *watched
 	Closed   bool
 	Ended    time.Time
 }
 
 // begun is the first line: what was agreed.
 type begun struct {
-	Key     string       `json:"key"` // of the recorder, see Runner.Recognise
-	Target  rekey.Target `json:"target"`
-	Plan    rekey.Plan   `json:"plan"`
-	Login   string       `json:"login,omitempty"` // account that opens the recorder; its password is sealed
-	Footage Footage      `json:"footage"`
-	Accept  []rekey.Risk `json:"accept,omitempty"`
-	Fix     bool         `json:"fix"`
-	Started time.Time    `json:"started"`
+	Key     string        `json:"key"` // of the recorder, see Runner.Recognise
+	Target  rekey.Target  `json:"target"`
+	Plan    rekey.Plan    `json:"plan"`
+	Login   string        `json:"login,omitempty"` // account that opens the recorder; its password is sealed
+	Footage Footage       `json:"footage"`
+	Accept  []rekey.Risk  `json:"accept,omitempty"`
+	Fix     bool          `json:"fix"`
+	Watch   time.Duration `json:"watch_ns,omitempty"`
+	Started time.Time     `json:"started"`
 }
 
 // line is one line of the journal. One of the pointers is set.
@@ -68,8 +72,11 @@ type line struct {
 	Changing *bool             `json:"changing,omitempty"`
 	Refused  *refusals         `json:"refused,omitempty"`
 	Outcome  *rekey.Outcome    `json:"outcome,omitempty"`
+	Own      *OwnAccount       `json:"own,omitempty"` // before it is set, and after
 	Proofs   *[]Proof          `json:"proofs,omitempty"`
+	Clock    *time.Time        `json:"clock,omitempty"`
 	Findings *[]harden.Finding `json:"findings,omitempty"`
+	Watched  *watched          `json:"watched,omitempty"`
 	Closed   *bool             `json:"closed,omitempty"`
 }
 
@@ -228,12 +235,18 @@ func (j *journal) apply(l line) {
 		j.VaultID = *l.Intent
 	case l.Changing != nil:
 		if j.Changing = *l.Changing; j.Changing { // what was proved and mended was of another password
-			j.Verified, j.Proofs, j.Hardened, j.Findings = false, nil, false, nil
+			j.Verified, j.Proofs, j.Clock, j.Hardened, j.Findings, j.Watched = false, nil, time.Time{}, false, nil, nil
 		}
 	case l.Refused != nil:
 		j.Refused = *l.Refused
 	case l.Outcome != nil:
 		j.Outcome = *l.Outcome
+	case l.Own != nil:
+		j.Own = append(slices.DeleteFunc(j.Own, func(o OwnAccount) bool { return o.Interface == l.Own.Interface }), *l.Own)
+	case l.Clock != nil:
+		j.Clock = *l.Clock
+	case l.Watched != nil:
+		j.Watched = l.Watched
 	case l.Proofs != nil:
 		j.Proofs, j.Verified = *l.Proofs, true
 	case l.Findings != nil:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"rekey"
 	"rekey/internal/catalog"
@@ -20,13 +21,23 @@ func (u *run) find(ctx context.Context, t rekey.Target) (rekey.Identity, error) 
 		return id, err
 	}
 	if id.Init == rekey.InitFactory {
-		return id, fmt.Errorf("%w: %s is in factory state and has no password yet; do its first set-up at the local seat", rekey.ErrConflict, t)
+		return id, u.factory(t)
 	}
 	if id, u.key, err = u.Recognise(id, t); err != nil {
 		return id, err
 	}
 	u.tell(rekey.StepFind, rekey.EventDone, describe(id), map[string]string{"device_id": id.DeviceID, "model": id.Model, "serial": id.Serial, "firmware": id.Firmware})
 	return id, nil
+}
+
+// factory: there is nothing to log in at. In a run by hand that is how its reset
+// button leaves a recorder, and the hands go on.
+func (u *run) factory(t rekey.Target) error {
+	kind := rekey.ErrConflict
+	if u.j != nil && u.plan.Way.ByHand() {
+		kind = rekey.ErrWaiting
+	}
+	return fmt.Errorf("%w: %s is in factory state and has no password yet; do its first set-up at the local seat", kind, t)
 }
 
 func describe(id rekey.Identity) string {
@@ -53,9 +64,15 @@ func (u *run) equip(id rekey.Identity) (err error) {
 		return err
 	}
 	model, _ := catalog.Find(id)
-	u.rule, u.policy = model.Rule(), model.Lock()
+	u.rule, u.made, u.policy = model.Rule(), model.Rule(), model.Lock()
 	if u.policy.Enabled {
 		u.tries.assumed = u.policy.Tries
+	}
+	u.tries.told = func(account string, left int) {
+		u.tell(u.step, rekey.EventProgress, triesWords(account, left), map[string]string{"account": account, "tries_left": strconv.Itoa(max(left, 0))})
+	}
+	if u.prints, err = u.remembered(u.key); err != nil {
+		return err
 	}
 	u.tries.accepted = slices.Contains(u.req.Accept, rekey.RiskLockAccount)
 	u.tries.last = u.tries.accepted
@@ -77,6 +94,9 @@ func (u *run) open(ctx context.Context) error {
 		return errors.Join(err, u.record(ctx, "login", u.login.Account, result(err), map[string]string{"address": u.req.Target.String()}))
 	}
 	u.session = s
+	if err := u.trustLogin(); err != nil {
+		return err
+	}
 	if err := u.readPolicy(ctx); err != nil {
 		return err
 	}

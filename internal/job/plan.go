@@ -37,7 +37,7 @@ func (u *run) choose(id rekey.Identity) (rekey.Way, error) {
 
 // checkInput refuses, before a login and before anything is written, what could
 // only fail later.
-func (u *run) checkInput(way rekey.Way, rule rekey.PasswordRule) error {
+func (u *run) checkInput(way rekey.Way, id rekey.Identity) error {
 	if u.req.Account == "" {
 		return fmt.Errorf("%w: no account is named", rekey.ErrInput)
 	}
@@ -55,20 +55,24 @@ func (u *run) checkInput(way rekey.Way, rule rekey.PasswordRule) error {
 			return fmt.Errorf("%w: the way %q needs another account than %q", rekey.ErrInput, way.ID, u.req.Account)
 		}
 	}
-	if u.new.IsZero() {
-		return nil
-	}
-	if !u.old.IsZero() && u.new.Equal(u.old) {
+	if !u.new.IsZero() && !u.old.IsZero() && u.new.Equal(u.old) {
 		return fmt.Errorf("%w: the new password is the old one", rekey.ErrInput)
 	}
-	return catalog.CheckPassword(rule, u.req.Account, u.new)
+	model, _ := catalog.Find(id)
+	if u.rule = model.Rule(); mayAsk(model, way) {
+		return nil
+	}
+	return u.fits()
 }
 
 // risks are what must be accepted by name before anything is done.
-func (u *run) risks(way rekey.Way) []rekey.Risk {
+func (u *run) risks(way rekey.Way, id rekey.Identity) []rekey.Risk {
 	risks := slices.Clone(way.Risks)
 	if u.req.Footage.Dir == "" {
 		risks = append(risks, rekey.RiskSkipFootage)
+	}
+	if slices.ContainsFunc(id.Interfaces, u.odd) {
+		risks = append(risks, rekey.RiskNewCertificate)
 	}
 	return risks
 }
@@ -103,8 +107,19 @@ func (u *run) draw() {
 	} else {
 		add(rekey.StepHarden, "check what is weak; mend nothing (--fix mends)")
 	}
+	add(rekey.StepWatch, "%s", u.watchWords())
 	add(rekey.StepRecord, "write the outcome to the security log and the vault")
 	p.Notes = u.notes(p.Recorder, way.ByHand())
+}
+
+func (u *run) watchWords() string {
+	switch {
+	case u.req.Watch < 0:
+		return "look which cameras went dark; the recorder's log is not watched"
+	case u.req.Watch == 0:
+		return "look once in the recorder's log who still comes with the old password, and which cameras went dark"
+	}
+	return fmt.Sprintf("watch the recorder's log for %s for who still comes with the old password, and look which cameras went dark", u.req.Watch)
 }
 
 func (u *run) oldWords() string {
@@ -119,9 +134,16 @@ func (u *run) oldWords() string {
 
 func (u *run) notes(id rekey.Identity, byHand bool) []string {
 	notes := []string{policyWords(u.policy) + "; rekey stops at the first refusal"}
-	if c, ok := id.Interface(rekey.InterfaceRPC2); ok && !c.TLS && !byHand {
+	if room, err := u.tries.room(u.plan.Account); err == nil {
+		notes = append(notes, fmt.Sprintf("rekey may spend %d tries on %q; %d is kept for you", max(room, 0), u.plan.Account, keptBack))
+	}
+	if door, err := primary(id); err == nil && !door.TLS && !byHand {
 		notes = append(notes, "the recorder was reached over plain HTTP: the new password crosses only inside the recorder's own encryption, or over its HTTPS")
 	}
+	if u.stripped(id) {
+		notes = append(notes, "earlier logins were encrypted, and now no encrypted door is seen: find out why before you go on, as somebody between may have hidden it")
+	}
+	notes = append(notes, u.loggedInNotes()...)
 	return append(notes, "stop apps, video management and home automation that hold the old password first: their tries would lock the account again")
 }
 

@@ -42,6 +42,7 @@ func userName() string {
 }
 
 func (u *run) tell(step rekey.StepKind, state rekey.EventState, message string, fields map[string]string) {
+	u.step = step
 	e := rekey.Event{Time: u.Now(), Step: step, State: state, Message: message, Fields: fields}
 	if u.j != nil {
 		e.Run = u.j.ID

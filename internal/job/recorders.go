@@ -23,6 +23,8 @@ type known struct {
 	Key      string         `json:"key"`
 	Identity rekey.Identity `json:"identity"`
 	Targets  []rekey.Target `json:"targets"`
+	// Certificates are the fingerprints under which a login last succeeded, by TCP port.
+	Certificates map[string]string `json:"certificates,omitempty"`
 }
 
 // Recognise gives the recorder its key, the same as ever, and fills in the names
@@ -32,16 +34,27 @@ func (r *Runner) Recognise(id rekey.Identity, t rekey.Target) (rekey.Identity, s
 	if err != nil {
 		return id, "", err
 	}
-	for _, k := range all {
-		if k.is(id, t) {
-			return k.fill(id), k.Key, nil
-		}
+	if i := metAs(all, id, t); i >= 0 {
+		return all[i].fill(id), all[i].Key, nil
 	}
 	return id, id.Key(t), nil
 }
 
 // remember keeps what the recorder tells now for another time.
 func (r *Runner) remember(id rekey.Identity, t rekey.Target) error {
+	return r.editKnown(func(all []known) []known {
+		i := metAs(all, id, t)
+		if i < 0 {
+			all = append(all, known{Key: id.Key(t)})
+			i = len(all) - 1
+		}
+		all[i].learn(id, t)
+		return all
+	})
+}
+
+// editKnown changes the list of known recorders; other processes wait.
+func (r *Runner) editKnown(edit func([]known) []known) error {
 	if err := durable.MkdirAll(r.Dir); err != nil {
 		return storageError(err)
 	}
@@ -56,16 +69,35 @@ func (r *Runner) remember(id rekey.Identity, t rekey.Target) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(all, func(k known) bool { return k.is(id, t) })
-	if i < 0 {
-		all = append(all, known{Key: id.Key(t)})
-		i = len(all) - 1
+	return writeKnown(r.knownFile(), edit(all))
+}
+
+// remembered are the certificates that were remembered of the recorder with that key.
+func (r *Runner) remembered(key string) (map[string]string, error) {
+	all, err := readKnown(r.knownFile())
+	for _, k := range all {
+		if k.Key == key && k.Certificates != nil {
+			return k.Certificates, err
+		}
 	}
-	all[i].learn(id, t)
-	return writeKnown(r.knownFile(), all)
+	return map[string]string{}, err
 }
 
 func (r *Runner) knownFile() string { return filepath.Join(r.Dir, "recorders.json") }
+
+// metAs finds the recorder among those that were met; -1: it is new. One that
+// was met at that address and told no name then is taken for it, so that its
+// wrong tries stay booked.
+func metAs(all []known, id rekey.Identity, t rekey.Target) int {
+	i := slices.IndexFunc(all, func(k known) bool { return k.is(id, t) })
+	if i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(all, func(k known) bool {
+		nameless := k.Identity.DeviceID == "" && k.Identity.Serial == "" && k.Identity.MAC == "" && k.Identity.Realm == ""
+		return nameless && k.Identity.Family == id.Family && slices.Contains(k.Targets, t)
+	})
+}
 
 // is tells whether it is that recorder. The first name that both tell decides:
 // Device ID and serial are for life, while a recorder may have several MACs and

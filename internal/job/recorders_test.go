@@ -30,6 +30,9 @@ func TestRecorderKeepsItsKey(t *testing.T) {
 		{"through its second network port", rekey.Identity{Serial: "S1", MAC: "02:00:00:00:00:99"}, home, "Login to 01"},
 		{"another serial", rekey.Identity{Serial: "S2", MAC: "02:00:00:00:00:01"}, home, "S2"},
 		{"nothing told, at a new address", rekey.Identity{Family: "dahua"}, rekey.Target{Host: "192.0.2.99"}, "192.0.2.99"},
+		{"its name is told later", rekey.Identity{Family: "dahua", Serial: "S9"}, rekey.Target{Host: "192.0.2.99"}, "192.0.2.99"},
+		{"and holds at another address", rekey.Identity{Family: "dahua", Serial: "S9"}, home, "192.0.2.99"},
+		{"another recorder comes to that address", rekey.Identity{Family: "dahua", Serial: "S10"}, rekey.Target{Host: "192.0.2.99"}, "S10"},
 	}
 	for _, s := range steps {
 		id, key, err := r.Recognise(s.id, s.at)

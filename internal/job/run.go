@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"rekey"
-	"rekey/internal/catalog"
 	"rekey/internal/durable"
 )
 
@@ -24,8 +23,13 @@ type run struct {
 	new    rekey.Secret
 	driver rekey.Driver
 	tries  *budget
-	rule   rekey.PasswordRule
+	rule   rekey.PasswordRule // that a wanted password is held to
+	made   rekey.PasswordRule // that a made password fits
 	policy rekey.LockPolicy
+	prints map[string]string // certificates under which logins succeeded, by port
+	apart  time.Duration     // how far the recorder's wall clock is ahead of Now
+	step   rekey.StepKind    // that was told of last
+	unread []string          // what of the recorder could not be read for the plan
 	// session is the open login, by whichever password is right at this step.
 	session rekey.Session
 	unlock  func() error // gives the recorder back
@@ -50,25 +54,40 @@ func (r *Runner) prepare(ctx context.Context, req Request, ready func(*run) erro
 	if err != nil {
 		return nil, err
 	}
-	model, _ := catalog.Find(id)
-	if err := u.checkInput(way, model.Rule()); err != nil {
+	if err := u.checkInput(way, id); err != nil {
 		return nil, err
 	}
 	if err := u.equip(id); err != nil {
 		return nil, err
 	}
-	u.plan = rekey.Plan{Recorder: id, Account: req.Account, Way: way, Risks: u.risks(way)}
+	if id, err = u.meet(id); err != nil {
+		return nil, err
+	}
+	u.plan = rekey.Plan{Recorder: id, Account: req.Account, Way: way, Risks: u.risks(way, id)}
 	if err := ready(u); err != nil {
 		return nil, err
 	}
 	if !way.ByHand() {
-		if err := u.open(ctx); err != nil {
+		if err := u.enterAndLook(ctx); err != nil {
 			return nil, err
 		}
 	}
 	u.draw()
 	u.tell(rekey.StepPlan, rekey.EventDone, fmt.Sprintf("%d steps by the way %q; nothing has been changed", len(u.plan.Steps), way.ID), nil)
 	return u, nil
+}
+
+// enterAndLook logs in and reads what the plan tells of the recorder.
+func (u *run) enterAndLook(ctx context.Context) error {
+	if err := u.open(ctx); err != nil {
+		return err
+	}
+	u.readRule(ctx)
+	if err := u.fits(); err != nil {
+		return err
+	}
+	u.look(ctx)
+	return ctx.Err()
 }
 
 // claim refuses what could only fail later, and takes the recorder for this
@@ -131,7 +150,7 @@ func (u *run) begin(ctx context.Context) error {
 	}
 	u.j, err = createJournal(u.runsDir(), id, s, begun{
 		Key: u.key, Target: u.req.Target, Plan: u.plan, Login: u.login.Account, Footage: u.req.Footage,
-		Accept: u.req.Accept, Fix: u.req.Fix, Started: u.Now(),
+		Accept: u.req.Accept, Fix: u.req.Fix, Watch: u.req.Watch, Started: u.Now(),
 	})
 	if err != nil {
 		return err
@@ -186,8 +205,8 @@ func (u *run) secrets(s *sealed) []secretPlace {
 }
 
 // reopen takes an open run up from its journal. What is accepted now is beside
-// what was accepted when the run began, but for the last try before a lock: that
-// is accepted anew each time.
+// what was accepted when the run began, but for the last try before a lock and
+// for a new certificate: those are accepted anew each time.
 func (r *Runner) reopen(ctx context.Context, id string, o ResumeOptions) (_ *run, err error) {
 	u := &run{Runner: r}
 	defer func() {
@@ -208,8 +227,10 @@ func (r *Runner) reopen(ctx context.Context, id string, o ResumeOptions) (_ *run
 	}
 	b := u.j.Begun
 	u.plan, u.key = b.Plan, b.Key
-	before := slices.DeleteFunc(slices.Clone(b.Accept), func(r rekey.Risk) bool { return r == rekey.RiskLockAccount })
-	u.req = Request{Target: b.Target, Account: b.Plan.Account, Way: b.Plan.Way.ID, Footage: b.Footage, Accept: slices.Concat(before, o.Accept), Fix: b.Fix}
+	before := slices.DeleteFunc(slices.Clone(b.Accept), func(r rekey.Risk) bool {
+		return r == rekey.RiskLockAccount || r == rekey.RiskNewCertificate
+	})
+	u.req = Request{Target: b.Target, Account: b.Plan.Account, Way: b.Plan.Way.ID, Footage: b.Footage, Accept: slices.Concat(before, o.Accept), Fix: b.Fix, Watch: b.Watch}
 	u.login.Account = b.Login
 	if u.j.Outcome == rekey.Unchanged {
 		return u, nil // it was being closed; nothing is asked of the recorder any more
@@ -218,15 +239,20 @@ func (r *Runner) reopen(ctx context.Context, id string, o ResumeOptions) (_ *run
 		return nil, err
 	}
 	now, err := u.find(ctx, b.Target)
+	if errors.Is(err, rekey.ErrWaiting) {
+		return nil, u.waiting(err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	u.plan.Recorder = now
 	if err := u.equip(now); err != nil {
 		return nil, err
 	}
 	if u.key != b.Key {
 		return nil, fmt.Errorf("%w: %s is now another recorder (%s) than the one of run %s (%s)", rekey.ErrConflict, b.Target, describe(now), id, describe(b.Plan.Recorder))
+	}
+	if u.plan.Recorder, err = u.meet(now); err != nil {
+		return nil, err
 	}
 	if err := u.lockRecorder(); err != nil {
 		return nil, err
@@ -241,9 +267,9 @@ func (u *run) carry(ctx context.Context) (Report, error) {
 		err := u.closeUnchanged(ctx)
 		return u.report(), err
 	}
-	steps := []func(context.Context) error{u.keep, u.intend, u.change, u.verify, u.harden, u.finish}
+	steps := []func(context.Context) error{u.keep, u.intend, u.change, u.verify, u.harden, u.watch, u.finish}
 	if u.plan.Way.ByHand() { // no login before the change: the footage is saved as soon as there is one
-		steps = []func(context.Context) error{u.decideKeep, u.intend, u.change, u.verify, u.keep, u.harden, u.finish}
+		steps = []func(context.Context) error{u.decideKeep, u.intend, u.change, u.verify, u.keep, u.harden, u.watch, u.finish}
 	}
 	for _, step := range steps {
 		err := ctx.Err()
@@ -264,12 +290,17 @@ func (u *run) stopped(ctx context.Context, why error) error {
 	ctx = context.WithoutCancel(ctx)
 	notRecorded := u.record(ctx, "run.stopped", u.req.Account, result(why), map[string]string{"why": why.Error()})
 	if errors.Is(why, rekey.ErrWaiting) && notRecorded == nil {
-		return fmt.Errorf("%w; set the password of 'rekey vault show %s' at the recorder, then 'rekey resume %s --done'", why, u.j.VaultID, u.j.ID)
+		return u.waiting(why)
 	}
 	if u.j.Changing || notRecorded != nil {
 		return fmt.Errorf("%w; the run stays open: 'rekey resume %s' goes on", errors.Join(why, notRecorded), u.j.ID)
 	}
 	return errors.Join(why, u.closeUnchanged(ctx))
+}
+
+// waiting says what the person does next.
+func (u *run) waiting(why error) error {
+	return fmt.Errorf("%w; set the password of 'rekey vault show %s' at the recorder, then 'rekey resume %s --done'", why, u.j.VaultID, u.j.ID)
 }
 
 // closeUnchanged ends a run that changed nothing. Footage that it saved stays.
@@ -297,6 +328,10 @@ func (u *run) report() Report {
 		return rep
 	}
 	rep.Run, rep.VaultID, rep.Proofs, rep.Footage, rep.Findings = u.j.ID, u.j.VaultID, u.j.Proofs, u.j.Kept, u.j.Findings
+	rep.Own = u.j.Own
+	if w := u.j.Watched; w != nil {
+		rep.Stale, rep.Channels, rep.Notes = w.Stale, w.Channels, w.Notes
+	}
 	rep.Started, rep.Ended = u.j.Begun.Started, u.j.Ended
 	switch {
 	case u.j.Outcome != "":

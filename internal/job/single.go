@@ -49,8 +49,10 @@ func (r *Runner) enter(ctx context.Context, req Request) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.plan.Recorder = id
 	if err := u.equip(id); err != nil {
+		return nil, err
+	}
+	if u.plan.Recorder, err = u.meet(id); err != nil {
 		return nil, err
 	}
 	if err := u.lockRecorder(); err != nil {

@@ -38,6 +38,11 @@ type budget struct {
 	// accepted: the risk of the last try was accepted by name. last: that try is
 	// still to be had; a login that succeeds gives it back.
 	accepted, last bool
+	// told, when set, is called for each try that was booked, before it is made,
+	// with how many Spend would have given, this one counted; 0 = the accepted last one.
+	told func(account string, left int)
+	// wrong is when this process met a refusal.
+	wrong []time.Time
 }
 
 // spent is what is booked for one account. Time alone gives no try back: that a
@@ -63,10 +68,13 @@ func keyFile(dir, key, ending string) string {
 
 // Spend books a try before it is made, and refuses the one that could lock.
 func (b *budget) Spend(account string) error {
-	return b.update(account, func(s spent) (spent, error) {
+	left := 0
+	err := b.update(account, func(s spent) (spent, error) {
 		next, err := s.spend(b.now(), b.limitOf(s))
+		left = b.limitOf(s) - keptBack - next.Wrong + 1
 		if errors.Is(err, rekey.ErrBudget) && b.last {
 			b.last = false
+			left = 0
 			next, err = s, nil
 			next.Wrong++
 		}
@@ -75,20 +83,43 @@ func (b *budget) Spend(account string) error {
 		}
 		return next, nil
 	})
+	if err == nil && b.told != nil {
+		b.told(account, left)
+	}
+	return err
 }
 
 // Settle books how the try ended.
 func (b *budget) Settle(account string, result error) error {
 	if result == nil {
 		b.last = b.accepted
+	} else if isRefusal(result) {
+		b.wrong = append(b.wrong, b.now())
 	}
 	return b.update(account, func(s spent) (spent, error) { return s.settle(b.now(), b.limitOf(s), result), nil })
+}
+
+// triesWords say what a try costs.
+func triesWords(account string, left int) string {
+	if left < 1 {
+		return fmt.Sprintf("this try on %q is the last before it may lock; that risk was accepted by name", account)
+	}
+	return fmt.Sprintf("one of %d tries that rekey may spend on %q; %d is kept for you", left, account, keptBack)
 }
 
 // room is how many tries Spend would still give.
 func (b *budget) room(account string) (n int, err error) {
 	err = b.update(account, func(s spent) (spent, error) {
 		n = b.limitOf(s) - keptBack - s.Wrong
+		return s, nil
+	})
+	return n, err
+}
+
+// standing is how many wrong tries are booked since the last right password.
+func (b *budget) standing(account string) (n int, err error) {
+	err = b.update(account, func(s spent) (spent, error) {
+		n = s.Wrong
 		return s, nil
 	})
 	return n, err

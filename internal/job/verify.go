@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,8 @@ import (
 // verify proves by fresh logins, interface by interface, that the new password
 // opens the recorder and the old one does not. The old one is tried just
 // before the new one, whose success clears the recorder's count of wrong tries:
-// so no more than one wrong try ever stands against the account.
+// so no more than one wrong try stands against the account, and two for a moment
+// where a door refuses the right password as well, for which there was room.
 func (u *run) verify(ctx context.Context) error {
 	u.login = rekey.Login{Account: u.plan.Account, Password: u.new}
 	if !u.proved { // another process did: it may have been changed again since
@@ -30,6 +32,10 @@ func (u *run) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := u.bring(ctx, doors); err != nil {
+		return err
+	}
+	before := u.clock(ctx)
 	proofs := u.proveAll(ctx, doors)
 	if err := ctx.Err(); err != nil { // what was not tried is not proved
 		return err
@@ -44,10 +50,13 @@ func (u *run) verify(ctx context.Context) error {
 	if u.left != nil {
 		u.tell(rekey.StepVerify, rekey.EventFailed, u.left.Error(), nil)
 	} else {
-		u.tell(rekey.StepVerify, rekey.EventDone, fmt.Sprintf("the new password opens all %d interfaces%s", len(proofs), oldSummary(proofs)), nil)
+		u.tell(rekey.StepVerify, rekey.EventDone, proofSummary(proofs), nil)
 	}
 	u.point("verified")
-	return nil
+	if err := u.reconcile(proofs); err != nil {
+		return err
+	}
+	return u.noteClock(ctx, before)
 }
 
 // doors are all interfaces, with the ports that the recorder itself tells once
@@ -67,18 +76,17 @@ func (u *run) doors(ctx context.Context) ([]rekey.Interface, error) {
 	return doors, err
 }
 
-// proveAll goes from door to door. A door that cannot be reached is noted; after
-// a refused new password, or an old one that still opens, no more is tried.
+// proveAll goes from door to door. Where a door leaves a wrong try standing, or
+// shows another state than the rest, the new password is tried again where it
+// worked before: that clears the count. When it does not open that door either,
+// or the account is locked, nothing more is tried.
 func (u *run) proveAll(ctx context.Context, doors []rekey.Interface) []Proof {
 	proofs := make([]Proof, 0, len(doors))
 	stop := ""
 	for _, d := range doors {
 		p := Proof{Interface: d, New: NotTried, Old: NotTried, Note: stop}
 		if stop == "" {
-			p = u.prove(ctx, d)
-			if p.New == Refused || p.Old == Opens {
-				stop = "not tried after what " + d.String() + " said"
-			}
+			p, stop = u.prove(ctx, d)
 		}
 		proofs = append(proofs, p)
 		u.tell(rekey.StepVerify, rekey.EventProgress, p.words(), map[string]string{"interface": d.String(), "new": string(p.New), "old": string(p.Old)})
@@ -87,37 +95,56 @@ func (u *run) proveAll(ctx context.Context, doors []rekey.Interface) []Proof {
 	return proofs
 }
 
-// prove tries old, then new, on one interface.
-func (u *run) prove(ctx context.Context, d rekey.Interface) Proof {
-	p := Proof{Interface: d, New: NotTried, Old: NotTried}
-	switch {
-	case u.old.IsZero():
-		p.Note = "the old password is not known"
-	case !u.mayTryOld():
-		p.Note = "the old password was not tried, as that could lock the account"
-	default:
-		p.Old, p.Note = verdict(u.check(ctx, d, u.old), Dead)
-		if p.Old == Opens {
-			return p
-		}
+// prove tries old, then new, on one interface, and tells why no other may be
+// tried after it.
+func (u *run) prove(ctx context.Context, d rekey.Interface) (p Proof, stop string) {
+	p, err := u.tryBoth(ctx, d)
+	if errors.Is(err, rekey.ErrLocked) {
+		p.Locked = true
+		return p, "not tried: the account is locked; wait, without any login"
 	}
-	note := ""
-	if p.New, note = verdict(u.proven(func() error { return u.check(ctx, d, u.new) }), Refused); note != "" {
-		p.Note = note
+	wrong, bookErr := u.tries.standing(u.plan.Account)
+	if p.New == Opens || (bookErr == nil && wrong == 0 && p.Old != Opens) {
+		return p, ""
 	}
-	return p
+	stop = "not tried after what " + d.String() + " said"
+	if door, err := primary(u.plan.Recorder); err != nil || (same(door, d) && p.New == Refused) {
+		return p, stop
+	}
+	if err := u.clear(ctx); err != nil {
+		return p, stop
+	}
+	if p.New == Refused {
+		p.Note = "the recorder took the same password elsewhere right after: this door has accounts of its own, or a fault in its login; look at it in the recorder's web page"
+	}
+	return p, ""
 }
 
-// proven makes a login with a password that opened a door a moment ago, where
-// there is one: it is worth the last try of the budget.
-func (u *run) proven(login func() error) error {
-	if !u.proved {
-		return login()
+// tryBoth tries old, then new. The new one is not tried where the old one opens.
+func (u *run) tryBoth(ctx context.Context, d rekey.Interface) (p Proof, err error) {
+	p = Proof{Interface: d, New: NotTried, Old: NotTried}
+	old := ""
+	switch {
+	case u.old.IsZero():
+		old = "the old password is not known"
+	case !u.mayTryOld():
+		old = "the old password was not tried, as that could lock the account"
+	default:
+		err = u.check(ctx, d, u.old)
+		p.Old, p.Note = verdict(err, Dead)
+		if p.Old == Opens || errors.Is(err, rekey.ErrLocked) {
+			return p, err
+		}
 	}
-	u.tries.last = true
-	err := login()
-	u.tries.last = u.tries.accepted
-	return err
+	if p.NoDriver = untriable(err); p.NoDriver {
+		return p, err
+	}
+	err = u.proven(func() error { return u.check(ctx, d, u.new) })
+	note := ""
+	p.New, note = verdict(err, Refused)
+	p.NoDriver = untriable(err)
+	p.Note = cmp.Or(note, p.Note, old)
+	return p, err
 }
 
 // verdict is what a login showed; what could not be tried says why.
@@ -136,11 +163,13 @@ func unproved(proofs []Proof) error {
 	var errs []error
 	for _, p := range proofs {
 		switch {
+		case p.Old == Opens && p.Interface.Kind == rekey.InterfaceONVIF:
+			errs = append(errs, fmt.Errorf("%w: the old password still opens %s, which has accounts of its own: set it in that list, in the recorder's web page", rekey.ErrVerify, p.Interface))
 		case p.Old == Opens:
 			errs = append(errs, fmt.Errorf("%w: the old password still opens %s", rekey.ErrVerify, p.Interface))
 		case p.New == Refused:
 			errs = append(errs, fmt.Errorf("%w: %s refuses the new password", rekey.ErrVerify, p.Interface))
-		case p.New != Opens:
+		case p.New != Opens && !p.NoDriver:
 			errs = append(errs, fmt.Errorf("%w: the new password could not be tried on %s: %s", rekey.ErrVerify, p.Interface, p.Note))
 		}
 	}
@@ -152,10 +181,6 @@ func (u *run) mayTryOld() bool {
 	const both = 2
 	room, err := u.tries.room(u.plan.Account)
 	return err == nil && room >= both
-}
-
-func (u *run) check(ctx context.Context, d rekey.Interface, password rekey.Secret) error {
-	return u.driver.Check(ctx, d, rekey.Login{Account: u.plan.Account, Password: password}, u.tries)
 }
 
 func (p Proof) words() string {
@@ -173,20 +198,30 @@ func (p Proof) words() string {
 	return s + "not tried; " + p.Note
 }
 
-func oldSummary(proofs []Proof) string {
-	dead := 0
+// proofSummary is told where nothing is left to say against the proofs.
+func proofSummary(proofs []Proof) string {
+	opens, dead := 0, 0
 	for _, p := range proofs {
+		if p.New == Opens {
+			opens++
+		}
 		if p.Old == Dead {
 			dead++
 		}
 	}
+	s := fmt.Sprintf("the new password opens all %d interfaces", opens)
 	switch dead {
 	case 0:
-		return "; the old one was not tried"
-	case len(proofs):
-		return " and the old one none"
+		s += "; the old one was not tried"
+	case opens:
+		s += " and the old one none"
+	default:
+		s += fmt.Sprintf("; the old one was tried on %d and is dead there", dead)
 	}
-	return fmt.Sprintf("; the old one was tried on %d and is dead there", dead)
+	if opens < len(proofs) {
+		s += fmt.Sprintf("; %d more cannot be tried", len(proofs)-opens)
+	}
+	return s
 }
 
 func proofDetail(proofs []Proof) map[string]string {
