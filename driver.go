@@ -186,3 +186,35 @@ type Recovery struct {
 type RecoveryReader interface {
 	Recovery(ctx context.Context, id Identity, account string) (Recovery, error)
 }
+
+// Disk is one store of recordings.
+type Disk struct {
+	Name  string `json:"name"`
+	State string `json:"state,omitempty"` // as the recorder says it
+	OK    bool   `json:"ok"`              // it says nothing of trouble
+	Total int64  `json:"total"`           // bytes; 0: not told
+	Used  int64  `json:"used"`            // bytes; a recorder that overwrites says all of them
+}
+
+// StorageReader tells the stores of recordings; none: there is none in it.
+type StorageReader interface {
+	Storage(ctx context.Context) ([]Disk, error)
+}
+
+// UpgradeReader tells whether firmware is being written at this moment: nothing
+// should be changed then. said is the recorder's word for it.
+type UpgradeReader interface {
+	Upgrading(ctx context.Context) (yes bool, said string, err error)
+}
+
+// Group is what accounts have in common.
+type Group struct {
+	Name   string   `json:"name"`
+	Rights []string `json:"rights"` // in the recorder's words
+	Admin  bool     `json:"admin"`  // among them the one to change accounts
+}
+
+// GroupLister lists the groups of accounts.
+type GroupLister interface {
+	Groups(ctx context.Context) ([]Group, error)
+}
