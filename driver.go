@@ -218,3 +218,10 @@ type Group struct {
 type GroupLister interface {
 	Groups(ctx context.Context) ([]Group, error)
 }
+
+// ChangeRisker tells, before anything is saved or changed, which risks a change
+// of a password in this session would want accepted by name: of the account that
+// is logged in (own), or of another. None: it can be done without any.
+type ChangeRisker interface {
+	ChangeRisks(ctx context.Context, own bool) ([]Risk, error)
+}
