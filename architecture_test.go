@@ -19,7 +19,7 @@ var allowed = map[string][]string{
 	"rekey/internal/transport":          {"rekey"},
 	"rekey/internal/rtsp":               {"rekey", "rekey/internal/transport"},
 	"rekey/internal/dahua":              {"rekey", "rekey/internal/transport", "rekey/internal/rtsp"},
-	"rekey/internal/onvif":              {"rekey", "rekey/internal/transport"},
+	"rekey/internal/onvif":              {"rekey", "rekey/internal/rtsp", "rekey/internal/transport"},
 	"rekey/internal/hikvision":          {"rekey", "rekey/internal/transport", "rekey/internal/rtsp"},
 	"rekey/internal/discover":           {"rekey"},
 	"rekey/internal/catalog":            {"rekey"},

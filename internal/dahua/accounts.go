@@ -29,7 +29,8 @@ func (s *session) Accounts(ctx context.Context) ([]rekey.Account, error) {
 	return accounts, nil
 }
 
-// ActiveUsers lists who is logged in, this session included.
+// ActiveUsers lists who is logged in. A login at the CGI need not be among them:
+// to some firmware it is none.
 func (s *session) ActiveUsers(ctx context.Context) ([]rekey.ActiveUser, error) {
 	rows, err := s.users(ctx, "getActiveUserInfoAll")
 	if err != nil {
@@ -56,6 +57,9 @@ func (s *session) users(ctx context.Context, method string) ([]map[string]string
 			for _, u := range told.Users {
 				rows = append(rows, plainFields(u))
 			}
+			if len(rows) == 0 { // the one who asks is always in it
+				return s.odd(method, "no user in it")
+			}
 			return s.named(method, rows)
 		},
 		func(c *cgi) error {
@@ -64,6 +68,9 @@ func (s *session) users(ctx context.Context, method string) ([]map[string]string
 				return err
 			}
 			rows = l.rows("users")
+			if len(rows) == 0 && (len(l) > 0 || method == "getUserInfoAll") {
+				return s.odd(method, "no user in it")
+			}
 			return s.named(method, rows)
 		})
 	return rows, err
@@ -80,17 +87,18 @@ func plainFields(u map[string]any) map[string]string {
 	return row
 }
 
-// named refuses a list that names nobody: the one who asks is always in it.
+// named refuses a list with a user that it does not name.
 func (s *session) named(method string, rows []map[string]string) error {
 	for _, row := range rows {
 		if row["Name"] == "" {
-			return &oddAnswer{host: s.at.Address(), what: method, why: "a user without a name"}
+			return s.odd(method, "a user without a name")
 		}
 	}
-	if len(rows) == 0 {
-		return &oddAnswer{host: s.at.Address(), what: method, why: "no user in it"}
-	}
 	return nil
+}
+
+func (s *session) odd(what, why string) error {
+	return &oddAnswer{host: s.at.Address(), what: what, why: why}
 }
 
 // Keys of the table "General" that make the lock policy.

@@ -17,7 +17,7 @@ import (
 )
 
 // A recorder that calls each nonce of its own an old one says nothing against the
-// password: no refusal, but the try stays spent and none follows.
+// password: no refusal, but what was sent stays spent and nothing follows.
 func TestEveryNonceIsOld(t *testing.T) {
 	t.Parallel()
 	signed := 0
@@ -33,7 +33,7 @@ func TestEveryNonceIsOld(t *testing.T) {
 	b := &book{}
 	err := driver().Check(t.Context(), at, login(testPassword), b)
 	var refused *rekey.LoginError
-	if !errors.Is(err, rekey.ErrConflict) || errors.As(err, &refused) || !strings.Contains(err.Error(), adviceNonce) || b.spent != 1 || b.given != 0 || len(b.refused) != 0 || signed > 2 {
+	if !errors.Is(err, rekey.ErrConflict) || errors.As(err, &refused) || !strings.Contains(err.Error(), adviceNonce) || b.spent != signed || b.given != 0 || len(b.refused) != 0 || signed > 2 {
 		t.Errorf("%d signed, %+v: %v", signed, b, err)
 	}
 }

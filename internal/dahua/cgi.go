@@ -20,7 +20,7 @@ type cgi struct {
 	tries  rekey.Tries
 
 	mu      sync.Mutex
-	booked  bool // a try is spent and not settled
+	booked  int // tries that are spent and not settled
 	refused error
 }
 
@@ -36,7 +36,7 @@ func (c *cgi) spend() error {
 	if err := c.tries.Spend(c.login.Account); err != nil {
 		return err
 	}
-	c.booked = true
+	c.booked++
 	return nil
 }
 
@@ -52,8 +52,7 @@ func (c *cgi) prove(ctx context.Context) error {
 	if !res.Signed {
 		return c.unsigned(res, heard(string(res.Body)))
 	}
-	// A right that is missing is told to those only whose password was right.
-	if body := string(res.Body); res.Status == http.StatusOK || strings.Contains(body, "Authority") || strings.Contains(body, "Authorization") {
+	if res.Status != http.StatusBadRequest && admits(res.Status, res.Body) {
 		return nil
 	}
 	return cgiRefusal(c.host(), "getCurrentTime", res.Status, res.Body)
@@ -109,7 +108,7 @@ func (c *cgi) verdict(res transport.Response, said string) error {
 		return nil
 	}
 	booked := c.booked
-	c.booked = false
+	c.booked = 0
 	// Nobody knows whether the password was looked at: the try stays spent.
 	switch {
 	case full(res.Status, res.Body):
@@ -122,19 +121,17 @@ func (c *cgi) verdict(res transport.Response, said string) error {
 	refusal := signedRefusal(c.login.Account, res.Status, res.Body, said)
 	if refusal != nil {
 		c.refused = refusal
-		if !booked {
+		if booked == 0 {
 			// It worked before and was changed since by somebody: the recorder has
 			// counted this, so the budget must.
 			if err := counted(c.tries, c.login.Account); err != nil {
 				return errors.Join(refusal, err)
 			}
-			booked = true
 		}
-	}
-	// Nor does anybody know of other statuses.
-	known := refusal != nil || res.Status == http.StatusOK || res.Status == http.StatusBadRequest || res.Status == http.StatusForbidden
-	if booked && known {
 		return settle(c.tries, c.login.Account, refusal)
+	}
+	if admits(res.Status, res.Body) {
+		return given(c.tries, c.login.Account, booked)
 	}
 	return c.refused
 }
@@ -190,6 +187,11 @@ func (c *cgi) body(ctx context.Context, module string, pairs ...string) ([]byte,
 	return res.Body, nil
 }
 
+// holds books a try and makes sure that the password of this login is still in force.
+func (c *cgi) holds(ctx context.Context) bool {
+	return c.stopped() == nil && c.spend() == nil && c.prove(ctx) == nil
+}
+
 // change sends a request that carries passwords, once. Its errors hold nothing
 // of the answer but known words; one that is not sure leaves the change in doubt.
 func (c *cgi) change(ctx context.Context, module string, pairs ...string) error {
@@ -203,7 +205,7 @@ func (c *cgi) change(ctx context.Context, module string, pairs ...string) error 
 	}
 	said := phrase(res.Body)
 	if err := c.verdict(res, said); err != nil {
-		return err
+		return &doubtError{err}
 	}
 	text := strings.TrimSpace(string(res.Body))
 	first, _, _ := strings.Cut(text, "\n")

@@ -48,6 +48,20 @@ func (c *change) compared(code int64) bool {
 	return !c.old.IsZero() && (c.door == "" || code != codeUser)
 }
 
+// twice reports whether a refusal with that code may be the answer to a second
+// arrival of a change that the first one made: the session is gone, or the old
+// password is refused that was right before. One that was never proved to be right
+// in that list is believed to be wrong.
+func (c *change) twice(code int64) bool {
+	switch code {
+	case codeNoSession, codeNoSession2:
+		return !c.new.IsZero()
+	case codeUserOrPassword, codeUser, codePassword, codeLocked, codeBlackList:
+		return c.compared(code) && (!c.unproved || c.door != "")
+	}
+	return false
+}
+
 // done tells the budget that the old password was right.
 func (c *change) done() error {
 	if !c.booked {
@@ -84,9 +98,27 @@ func (s *session) deliver(ctx context.Context, method string, params any, c *cha
 		if c.door != "" {
 			e.Interface = c.door
 		}
-		return c.refused(e)
+		return c.believed(answer.Code, c.refused(e))
 	}
-	return &refusedError{kind: kindOf(answer.Code), host: host, what: method, code: answer.Code}
+	return c.believed(answer.Code, &refusedError{kind: kindOf(answer.Code), host: host, what: method, code: answer.Code})
+}
+
+// believed is a refusal with that code, in doubt where it may be of a second arrival.
+func (c *change) believed(code int64, refusal error) error {
+	if c.twice(code) {
+		return &doubtError{refusal}
+	}
+	return refusal
+}
+
+// doubtError is a refusal of a change that leaves it in doubt: a request may arrive
+// twice, and the recorder refuses the second one because it did what the first one
+// asked. It wraps nothing, so that nobody takes it for a clear no.
+type doubtError struct{ cause error }
+
+// Error tells the refusal and why it is not believed.
+func (e *doubtError) Error() string {
+	return e.cause.Error() + "; a request that arrives twice is refused like that the second time"
 }
 
 // unsentError is why a change was not even asked for. It wraps its cause, and
@@ -133,12 +165,13 @@ func lost(host, what string, err error) error {
 }
 
 // sure reports whether err leaves no doubt that nothing was changed: it was not
-// sent, or the recorder said no. An odd answer is neither.
+// sent, or the recorder said no to the first arrival of it. An odd answer is neither.
 func sure(err error) bool {
 	var unsent *unsentError
 	var refused *refusedError
 	var login *rekey.LoginError
-	return errors.As(err, &unsent) || errors.As(err, &refused) || errors.As(err, &login)
+	var doubt *doubtError
+	return errors.As(err, &unsent) || (!errors.As(err, &doubt) && (errors.As(err, &refused) || errors.As(err, &login)))
 }
 
 // refusesChange reports whether the code of an RPC answer says clearly that the

@@ -184,6 +184,22 @@ func TestAccountsAndActiveUsers(t *testing.T) {
 	}
 }
 
+// A box of 2014 takes Basic, which leaves no login behind: nobody was in its list,
+// and the check of what is weak ended there as at an odd answer.
+func TestNobodyIsLoggedInAtTheCGI(t *testing.T) {
+	t.Parallel()
+	for text, kind := range map[string]error{"": nil, "\r\n": nil, "result=0\r\n": rekey.ErrUnreachable, "users[0].Id=3\r\n": rekey.ErrUnreachable} {
+		s, _ := opened(t, &peer{noRPC: true, cgi: map[string]func(*http.Request) (int, string){"getActiveUserInfoAll": body(text), "getUserInfoAll": body("")}}, false)
+		users, err := s.ActiveUsers(t.Context())
+		if !errors.Is(err, kind) || len(users) != 0 {
+			t.Errorf("%q: %+v: %v", text, users, err)
+		}
+		if accounts, err := s.Accounts(t.Context()); !errors.Is(err, rekey.ErrUnreachable) {
+			t.Errorf("no account at all: %+v: %v", accounts, err)
+		}
+	}
+}
+
 func TestOddAnswersWithinASession(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

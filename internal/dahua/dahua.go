@@ -195,6 +195,16 @@ func settle(tries rekey.Tries, account string, refusal *rekey.LoginError) error 
 	return refusal
 }
 
+// given gives so many tries back, after a login that was accepted.
+func given(tries rekey.Tries, account string, booked int) error {
+	for range booked {
+		if err := tries.Settle(account, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // counted books a try that was made before anybody could book it, as the recorder
 // has counted it. That the budget would not have given it changes nothing.
 func counted(tries rekey.Tries, account string) error {

@@ -306,6 +306,10 @@ func TestCheckByCGI(t *testing.T) {
 		"plain 403":    {password: testPassword, answer: status(403, "Forbidden"), kind: rekey.ErrLocked, left: -1},
 		"no right":     {password: testPassword, answer: status(403, "Authority:check failure.\r\n"), given: 1},
 		"server error": {password: testPassword, answer: status(500, "oops"), kind: rekey.ErrUnreachable},
+		// None of these is an accepted login, which would give all tries back.
+		"refused by 403": {password: testPassword, answer: status(403, "Error\r\nInvalid Authority!\r\n"), kind: rekey.ErrLocked, left: -1},
+		"refused by 200": {password: testPassword, answer: status(200, "Error\r\nInvalid Authority!\r\n"), kind: rekey.ErrDenied},
+		"not by the CGI": {password: testPassword, answer: status(400, "Bad Request"), kind: rekey.ErrInput},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -47,7 +47,12 @@ func (s *session) searchByRPC(ctx context.Context, r *rpc, span [2]string, take 
 		Token json.RawMessage `json:"token"`
 	}
 	condition := map[string]any{"StartTime": span[0], "EndTime": span[1], "Order": "Ascent"}
-	if err := r.get(ctx, "log.startFind", map[string]any{"condition": condition}, &told); err != nil {
+	// Asked once: each that was begun and not told of would stay open at the recorder.
+	answer, err := r.do(ctx, question{path: pathRPC, method: "log.startFind", params: map[string]any{"condition": condition}, once: true})
+	if err == nil {
+		err = r.read("log.startFind", answer, &told)
+	}
+	if err != nil {
 		return err
 	}
 	if told.Token == nil {

@@ -92,6 +92,7 @@ func TestSearchIsStopped(t *testing.T) {
 		"no right":              {page: says(`{"id":$ID,"result":false,"error":{"code":285278249}}`), kind: rekey.ErrDenied, stops: 1},
 		"without an end":        {page: says(`{"id":$ID,"result":true,"params":{"items":[{}]}}`), kind: rekey.ErrUnreachable, stops: 1},
 		"not begun":             {start: says(`{"id":$ID,"result":false,"error":{"code":285278249}}`), kind: rekey.ErrDenied},
+		"only a notification":   {start: says(`{"NotifyMethod":"1.2"}`), kind: rekey.ErrUnreachable},
 		"no token":              {start: says(`{"id":$ID,"result":true,"params":{}}`), kind: rekey.ErrUnreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,6 +111,9 @@ func TestSearchIsStopped(t *testing.T) {
 			stops := len(m) - len(slices.DeleteFunc(slices.Clone(m), func(n string) bool { return n == "log.stopFind" }))
 			if !errors.Is(err, tc.kind) || stops != tc.stops {
 				t.Errorf("stopped %d times: %v", stops, err)
+			}
+			if begun := strings.Count(strings.Join(m, " "), "log.startFind"); begun != 1 { // one that is not told of stays open
+				t.Errorf("begun %d times", begun)
 			}
 			if _, signed := p.spent(); signed != 0 {
 				t.Errorf("%d requests by CGI", signed)

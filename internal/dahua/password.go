@@ -69,7 +69,18 @@ func (s *session) setPassword(ctx context.Context, c *change) error {
 	if err != nil {
 		return unsent(err)
 	}
-	return web.change(ctx, userModule, "action", "modifyPassword", "name", c.account, "pwd", c.new.Reveal(), "pwdOld", c.old.Reveal())
+	err = web.change(ctx, userModule, "action", "modifyPassword", "name", c.account, "pwd", c.new.Reveal(), "pwdOld", c.old.Reveal())
+	if wordless(err) && !web.holds(ctx) {
+		return &doubtError{err}
+	}
+	return err
+}
+
+// wordless: the CGI says no and not why, or that the login is not right, so it may
+// be that the old password is not right any more.
+func wordless(err error) bool {
+	var refused *refusedError
+	return errors.As(err, &refused) && (errors.Is(err, rekey.ErrInput) && refused.said != saidTooWeak || refused.said == saidNoLogin)
 }
 
 func (s *session) byEnvelope(ctx context.Context, c *change) error {

@@ -100,11 +100,11 @@ func TestSetPasswordOutcomes(t *testing.T) {
 		answer string
 		kind   error
 	}{
-		"old is wrong":   {`{"result":false,"error":{"code":268632085,"message":"x"},"params":{"remainLoginTimes":3}}`, rekey.ErrDenied},
-		"locked":         {`{"result":false,"error":{"code":268632081,"message":"x"}}`, rekey.ErrLocked},
+		"old is wrong":   {`{"result":false,"error":{"code":268632085,"message":"x"},"params":{"remainLoginTimes":3}}`, rekey.ErrUnknown},
+		"locked":         {`{"result":false,"error":{"code":268632081,"message":"x"}}`, rekey.ErrUnknown},
 		"policy":         {`{"result":false,"error":{"code":268894211,"message":"weak"}}`, rekey.ErrInput},
 		"no right":       {`{"result":false,"error":{"code":285278249,"message":"Authority:check failure."}}`, rekey.ErrDenied},
-		"session ended":  {`{"result":false,"error":{"code":287637505,"message":"x"}}`, rekey.ErrConflict},
+		"session ended":  {`{"result":false,"error":{"code":287637505,"message":"x"}}`, rekey.ErrUnknown},
 		"internal error": {`{"result":false,"error":{"code":268894212,"message":"x"}}`, rekey.ErrUnknown},
 		"cut off":        {`{"result":tr`, rekey.ErrUnknown},
 		"empty":          {` `, rekey.ErrUnknown},
@@ -170,16 +170,18 @@ func TestSetPasswordWithoutEnvelope(t *testing.T) {
 		kind    error
 		sent    bool
 	}{
-		"HTTPS":            {tls: true, answer: body("OK\r\n"), sent: true},
-		"HTTP":             {answer: body("OK\r\n"), kind: rekey.ErrRisk},
-		"HTTP, accepted":   {options: []Option{AcceptClearPassword()}, answer: body("OK\r\n"), sent: true},
-		"old is wrong":     {tls: true, answer: status(400, "Error\r\nBad Request!\r\n"), kind: rekey.ErrInput, sent: true},
-		"200 Error":        {tls: true, answer: body("Error\r\n"), kind: rekey.ErrInput, sent: true},
-		"weak":             {tls: true, answer: status(400, "Error\r\nPassword Too Weak!\r\n"), kind: rekey.ErrInput, sent: true},
-		"a page":           {tls: true, answer: body("<html></html>"), kind: rekey.ErrUnknown, sent: true},
-		"server error":     {tls: true, answer: status(500, ""), kind: rekey.ErrUnknown, sent: true},
-		"broken off":       {tls: true, answer: func(*http.Request) (int, string) { panic(http.ErrAbortHandler) }, kind: rekey.ErrUnknown, sent: true},
-		"refused with 401": {tls: true, answer: status(401, ""), kind: rekey.ErrDenied, sent: true},
+		"HTTPS":             {tls: true, answer: body("OK\r\n"), sent: true},
+		"HTTP":              {answer: body("OK\r\n"), kind: rekey.ErrRisk},
+		"HTTP, accepted":    {options: []Option{AcceptClearPassword()}, answer: body("OK\r\n"), sent: true},
+		"old is wrong":      {tls: true, answer: status(400, "Error\r\nBad Request!\r\n"), kind: rekey.ErrInput, sent: true},
+		"200 Error":         {tls: true, answer: body("Error\r\n"), kind: rekey.ErrInput, sent: true},
+		"weak":              {tls: true, answer: status(400, "Error\r\nPassword Too Weak!\r\n"), kind: rekey.ErrInput, sent: true},
+		"a page":            {tls: true, answer: body("<html></html>"), kind: rekey.ErrUnknown, sent: true},
+		"server error":      {tls: true, answer: status(500, ""), kind: rekey.ErrUnknown, sent: true},
+		"broken off":        {tls: true, answer: func(*http.Request) (int, string) { panic(http.ErrAbortHandler) }, kind: rekey.ErrUnknown, sent: true},
+		"refused with 401":  {tls: true, answer: status(401, ""), kind: rekey.ErrUnknown, sent: true},
+		"no login, it says": {tls: true, answer: status(400, "Error\r\nInvalid Authority!\r\n"), kind: rekey.ErrDenied, sent: true},
+		"too many":          {tls: true, answer: status(403, `{"ErrorCode":268632075}`), kind: rekey.ErrUnknown, sent: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -203,6 +205,32 @@ func TestSetPasswordWithoutEnvelope(t *testing.T) {
 			}
 			if counted := map[bool]int{true: 1}[name == "refused with 401"]; len(b.refused) != counted || b.spent != b.given+counted {
 				t.Errorf("book %+v", b)
+			}
+		})
+	}
+}
+
+// TestSecondArrivalOfAChange: the request arrives twice at a recorder that judges
+// both before it changes anything, and only says that it does not like the second.
+func TestSecondArrivalOfAChange(t *testing.T) {
+	t.Parallel()
+	for name, second := range map[string]func(*http.Request) (int, string){
+		"bad request": status(400, "Error\r\nBad Request!\r\n"), "bare error": body("Error\r\n"), "no words": status(400, ""),
+		"no login": status(400, "Error\r\nInvalid Authority!\r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &peer{}
+			p.cgi = map[string]func(*http.Request) (int, string){"modifyPassword": func(r *http.Request) (int, string) {
+				p.mu.Lock()
+				p.password = newPassword
+				p.mu.Unlock()
+				return second(r)
+			}}
+			s, b := opened(t, p, true)
+			err := s.SetPassword(t.Context(), rekey.NewSecret(testPassword), rekey.NewSecret(newPassword))
+			if !errors.Is(err, rekey.ErrUnknown) || len(b.refused) != 1 || b.spent != b.given+1 {
+				t.Errorf("book %+v: %v", b, err)
 			}
 		})
 	}
@@ -244,8 +272,8 @@ func TestResetPasswordSpellings(t *testing.T) {
 		"about the authority":  {first: status(400, "Error\r\nAuthorization Failed!\r\n"), kind: rekey.ErrDenied, want: []string{first}},
 		"too weak":             {first: status(400, "Error\r\nPassword Too Weak!\r\n"), kind: rekey.ErrInput, want: []string{first}},
 		"no right":             {first: status(403, "Authority:check failure.\r\n"), kind: rekey.ErrDenied, want: []string{first}},
-		"locked":               {first: status(403, `{"ErrorCode":268632081,"RmLock":60,"RmLogin":0}`), kind: rekey.ErrLocked, want: []string{first}},
-		"manager is refused":   {first: status(401, ""), kind: rekey.ErrDenied, want: []string{first}},
+		"locked":               {first: status(403, `{"ErrorCode":268632081,"RmLock":60,"RmLogin":0}`), kind: rekey.ErrUnknown, want: []string{first}},
+		"manager is refused":   {first: status(401, ""), kind: rekey.ErrUnknown, want: []string{first}},
 		"no answer":            {first: func(*http.Request) (int, string) { panic(http.ErrAbortHandler) }, kind: rekey.ErrUnknown, want: []string{first}},
 		"not in this firmware": {first: status(501, ""), kind: rekey.ErrUnsupported, want: []string{first}},
 	} {

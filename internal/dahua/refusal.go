@@ -1,6 +1,7 @@
 package dahua
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -245,10 +246,27 @@ func signedRefusal(account string, status int, body []byte, said string) *rekey.
 			e.Kind = rekey.ErrDenied
 		}
 		return e
-	case status == http.StatusForbidden && !strings.Contains(string(body), "Authority"):
+	case status == http.StatusForbidden && !admits(status, body):
 		return lockState(account, body, said)
 	}
 	return nil
+}
+
+// admits reports whether an HTTP answer to a request that carried a password is
+// one that nobody gets whose password is wrong. A right that is missing is told,
+// and a request of the CGI understood or not, behind the login alone.
+func admits(status int, body []byte) bool {
+	const most = 4 << 10
+	text := string(bytes.TrimSpace(body[:min(len(body), most)]))
+	switch status {
+	case http.StatusOK:
+		return !strings.HasPrefix(strings.TrimSpace(strings.TrimPrefix(text, saidError)), saidNoLogin)
+	case http.StatusBadRequest:
+		return strings.HasPrefix(text, saidError) && !strings.Contains(text, saidNoLogin)
+	case http.StatusForbidden:
+		return strings.Contains(text, "Authority:check failure") || strings.Contains(text, "Authorization Failed!")
+	}
+	return false
 }
 
 // toldCode is the code of the family in the body of an HTTP refusal; 0: none.
@@ -336,12 +354,12 @@ func heard(s string) string {
 func phrase(body []byte) string {
 	text := strings.Join(strings.Fields(string(body)), " ")
 	switch text {
-	case "Error":
+	case saidError:
 		return text
-	case "Error " + saidBadRequest:
+	case saidError + " " + saidBadRequest:
 		return saidBadRequest
 	}
-	for _, known := range []string{saidTooWeak, "Authority:check failure.", "Authorization Failed!", "Invalid Authority!", "Invalid Request!"} {
+	for _, known := range []string{saidTooWeak, "Authority:check failure.", "Authorization Failed!", saidNoLogin, "Invalid Request!"} {
 		if strings.Contains(text, known) {
 			return known
 		}
@@ -352,4 +370,6 @@ func phrase(body []byte) string {
 const (
 	saidBadRequest = "Bad Request!"
 	saidTooWeak    = "Password Too Weak!"
+	saidNoLogin    = "Invalid Authority!"
+	saidError      = "Error"
 )

@@ -55,6 +55,11 @@ func verdictOf(body []byte) (verdict, bool) {
 
 func (v verdict) ok() bool { return v.code == codeOK || (v.code == 0 && v.sub == "ok") }
 
+// behindLogin: the words are told only to those whose password was right.
+func (v verdict) behindLogin() bool {
+	return slices.Contains([]string{"notsupport", "methodnotallowed", "lowprivilege", "nopermission", "invalidoperation", "badxmlcontent", "badxmlformat", "badparameters", "messageparameterslack", "riskpassword"}, v.sub)
+}
+
 func (v verdict) reboot() bool { return v.code == codeReboot || v.sub == "rebootrequired" }
 
 // locked: the words name a lock of the account or the address.
@@ -85,6 +90,9 @@ func (e *refusedError) Error() string {
 	}
 	return fmt.Sprintf("%v: %s refused %s: %s%s", e.kind, e.host, e.what, why, e.hint())
 }
+
+// twice: the answer to a second arrival may be the same.
+func (e *refusedError) twice() bool { return e.said == saidBusy }
 
 // hint says what to do, where that is known.
 func (e *refusedError) hint() string {
@@ -195,16 +203,25 @@ func heard(s string) string {
 	return s
 }
 
+// Words of a ResponseStatus that may say nothing of what became of a change.
+const (
+	saidBusy       = "deviceBusy"
+	saidWrongLogin = "loginPasswordError" // the caller's own password is missing or not right
+)
+
 // phrase is what a recorder said to a request that carries a new password: known
 // words only, because an answer may repeat the request.
 func phrase(v verdict) string {
 	known := []string{"riskPassword", "badXmlContent", "badXmlFormat", "badParameters", "MessageParametersLack", "notSupport", "methodNotAllowed",
-		"lowPrivilege", "noPermission", "notActivated", "deviceBusy", "deviceError", "invalidOperation", "rebootRequired", "loginPasswordError"}
+		"lowPrivilege", "noPermission", "notActivated", saidBusy, "deviceError", "invalidOperation", "rebootRequired", saidWrongLogin}
 	if i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, v.sub) }); i >= 0 {
 		return known[i]
 	}
-	if v.code != 0 {
-		return fmt.Sprintf("statusCode %d", v.code)
+	switch v.code {
+	case 0:
+		return ""
+	case codeBusy:
+		return saidBusy
 	}
-	return ""
+	return fmt.Sprintf("statusCode %d", v.code)
 }

@@ -59,7 +59,7 @@ func silenced(err error, v verdict) error {
 	}
 	var full *fullError
 	if errors.As(err, &full) {
-		return unsent(&fullError{host: full.host, said: phrase(v)})
+		return &fullError{host: full.host, said: phrase(v)}
 	}
 	return err
 }
@@ -73,10 +73,11 @@ func (e *rebootError) Error() string {
 }
 
 // sure reports whether err leaves no doubt that nothing was changed: it was not
-// sent, or the recorder said no. An odd answer is neither.
+// sent, or the recorder said why it does not do that. An odd answer is neither, nor
+// is what a recorder says to a request that arrives a second time, after it did
+// what the first one asked: that the login is not right, or that it is busy.
 func sure(err error) bool {
 	var unsent *unsentError
 	var refused *refusedError
-	var login *rekey.LoginError
-	return errors.As(err, &unsent) || errors.As(err, &refused) || errors.As(err, &login)
+	return errors.As(err, &unsent) || (errors.As(err, &refused) && !refused.twice())
 }

@@ -33,6 +33,9 @@ func (w *web) login(ctx context.Context) error {
 func (w *web) look(ctx context.Context) (transport.Response, error) {
 	res, _, err := transport.Follow(w.http.At(), func(at rekey.Interface) (transport.Response, error) {
 		if at.Address() != w.http.At().Address() {
+			if w.seen != nil {
+				at.CertSHA256 = w.seen(at.Port)
+			}
 			w.http.Close()
 			w.http = w.driver.client(at)
 		}
@@ -57,10 +60,10 @@ func (w *web) prove(ctx context.Context) error {
 	if err := w.judge(status, true, res.Body); err != nil {
 		return err
 	}
-	switch status {
-	case http.StatusOK, http.StatusForbidden: // a right that is missing is told to those only whose password was right
+	switch {
+	case status != http.StatusBadRequest && admits(status, res.Body): // a right may be missing
 		return nil
-	case 0:
+	case status == 0:
 		return &oddAnswer{host: w.host(), what: pathUserCheck, why: "it does not say whether the login was right"}
 	}
 	return refusal(w.host(), pathUserCheck, res.Status, res.Body)

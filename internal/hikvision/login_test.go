@@ -66,6 +66,8 @@ func TestLogin(t *testing.T) {
 		"403 of a lock":               {script: says(403, status("userLocked")), kind: rekey.ErrLocked, login: true, signed: 1, spent: 1, left: -1},
 		"403 of a missing node":       {script: says(403, status("notSupport")), signed: 1, spent: 1, given: 1},
 		"403 of a missing right":      {script: says(403, `{"statusCode":4,"statusString":"Invalid Operation","subStatusCode":"lowPrivilege","errorCode":1073741825}`), signed: 1, spent: 1, given: 1},
+		"403 of another word":         {script: says(403, status("passwordError")), kind: rekey.ErrDenied, signed: 1, spent: 1},
+		"400 without a word":          {script: says(400, ""), kind: rekey.ErrInput, signed: 1, spent: 1},
 		"OK in JSON":                  {script: says(200, `{"statusCode":1,"statusString":"OK","subStatusCode":"ok"}`), signed: 1, spent: 1, given: 1},
 		"a page":                      {script: says(200, "<html><body>hello</body></html>"), kind: rekey.ErrUnreachable, signed: 1, spent: 1},
 		"server error":                {script: says(503, ""), kind: rekey.ErrUnreachable, signed: 1, spent: 1},
@@ -249,6 +251,12 @@ func TestSentOnToHTTPS(t *testing.T) {
 		t.Error(err)
 	}
 	if err := s.Close(t.Context()); err != nil || p.logins() == 0 {
+		t.Error(err)
+	}
+	// Where that port was met before, its certificate is held.
+	known := rekey.Interface{Kind: rekey.InterfaceWeb, Host: secure.Host, Port: secure.Port, TLS: true, CertSHA256: strings.Repeat("ab", 32)}
+	before := p.logins()
+	if _, err := driver().Open(t.Context(), rekey.Identity{Interfaces: []rekey.Interface{door, known}}, login(newPassword), b); !errors.Is(err, rekey.ErrVerify) || p.logins() != before {
 		t.Error(err)
 	}
 }

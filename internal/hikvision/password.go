@@ -144,10 +144,28 @@ func (c *change) send(ctx context.Context) error {
 	if !errors.As(err, &refused) || !refused.wantsLogin {
 		return err
 	}
+	if c.tellsLogin() {
+		return twiceTold(err)
+	}
 	if !c.mayTellLogin() {
 		return fmt.Errorf("%w; it wants the caller's password beside the new one, which rekey sends over HTTPS alone: switch its HTTPS on", err)
 	}
-	return c.web.put(ctx, c.path, c.body(true))
+	return twiceTold(c.web.put(ctx, c.path, c.body(true)))
+}
+
+// twiceTold: it got the caller's password, which was right a moment ago. That it is
+// not right now may be said to a second arrival, after the change.
+func twiceTold(err error) error {
+	var refused *refusedError
+	if errors.As(err, &refused) && refused.said == saidWrongLogin {
+		return &oddAnswer{host: refused.host, what: refused.what, why: refused.said}
+	}
+	return err
+}
+
+// tellsLogin: the recorder's own list of fields has a place for it.
+func (c *change) tellsLogin() bool {
+	return c.mayTellLogin() && c.user.root.find("loginPassword") != nil
 }
 
 func (c *change) mayTellLogin() bool { return c.web.http.At().TLS }

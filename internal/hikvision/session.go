@@ -72,6 +72,7 @@ func (s *session) proved(ctx context.Context, slot **web, at rekey.Interface) (*
 			at.CertSHA256 = s.seen(at.Port)
 		}
 		w := s.driver.newWeb(at, s.login, s.tries)
+		w.seen = s.seen
 		*slot = w
 		err := w.login(ctx)
 		if now := w.http.At(); now.TLS { // it may have been sent on to there

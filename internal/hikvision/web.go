@@ -21,9 +21,10 @@ type web struct {
 	digest *transport.Digest
 	who    rekey.Login
 	tries  rekey.Tries
+	seen   func(port int) string // the certificate that was met there before; nil: none was
 
 	mu      sync.Mutex
-	booked  bool // a try is spent and not settled
+	booked  int // tries that are spent and not settled
 	refused error
 }
 
@@ -47,7 +48,7 @@ func (w *web) spend() error {
 	if err := w.tries.Spend(w.who.Account); err != nil {
 		return err
 	}
-	w.booked = true
+	w.booked++
 	return nil
 }
 
@@ -93,8 +94,8 @@ func (w *web) judge(status int, signed bool, body []byte) error {
 	defer w.mu.Unlock()
 	booked := w.booked
 	if refusal != nil {
-		w.booked, w.refused = false, refusal
-		if !booked {
+		w.booked, w.refused = 0, refusal
+		if booked == 0 {
 			// It worked before and was changed since by somebody: the recorder has
 			// counted this, so the budget must.
 			if err := counted(w.tries, w.who.Account); err != nil {
@@ -103,12 +104,19 @@ func (w *web) judge(status int, signed bool, body []byte) error {
 		}
 		return settle(w.tries, w.who.Account, refusal)
 	}
-	// Of other statuses nobody knows whether the password was looked at: the try stays spent.
-	if known := status == http.StatusOK || status == http.StatusBadRequest || status == http.StatusForbidden; booked && known {
-		w.booked = false
-		return settle(w.tries, w.who.Account, nil)
+	// Of other answers nobody knows whether the password was looked at: the try stays spent.
+	if admits(status, body) {
+		w.booked = 0
+		return given(w.tries, w.who.Account, booked)
 	}
 	return w.refused
+}
+
+// admits reports whether an answer to a request that carried the password is one
+// that nobody gets whose password is wrong.
+func admits(status int, body []byte) bool {
+	v, told := verdictOf(body)
+	return status == http.StatusOK || (told && v.behindLogin() && (status == http.StatusBadRequest || status == http.StatusForbidden))
 }
 
 // loginRefusal reads the answer to a request that carried the password; nil when
@@ -245,6 +253,16 @@ func settle(tries rekey.Tries, account string, refusal *rekey.LoginError) error 
 		return errors.Join(refusal, err)
 	}
 	return refusal
+}
+
+// given gives so many tries back, after a login that was accepted.
+func given(tries rekey.Tries, account string, booked int) error {
+	for range booked {
+		if err := tries.Settle(account, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // counted books a try that was made before anybody could book it, as the recorder

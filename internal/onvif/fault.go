@@ -167,8 +167,12 @@ func (f *fault) denied() bool {
 // sure reports whether it says clearly that nothing was done. A fault of the
 // receiver may come from halfway; so may an answer without any code.
 func (f *fault) sure() bool {
-	return f.denied() || (f.soap && f.full()) || f.has("Sender", "Client", "ActionNotSupported", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown")
+	return !f.twice() && f.has("Sender", "Client", "ActionNotSupported", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown")
 }
+
+// twice: it is what a device says to a request that arrives a second time, after
+// it did what the first one asked: the token was used, or the password is another one.
+func (f *fault) twice() bool { return f.denied() || f.full() || f.has("MessageExpired") }
 
 // What devices say of their lock when they refuse.
 var (

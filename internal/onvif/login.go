@@ -30,6 +30,7 @@ type entrance struct {
 	signs   bool          // it asks for HTTP digest too
 	digest  *transport.Digest
 	fresh   time.Time // when the challenge came or was last used
+	signed  int       // how often the request under way went out signed
 	gate    question  // an operation that is refused without a login
 
 	granted int   // the rank of what the login was accepted for; 0: it never was
@@ -39,14 +40,15 @@ type entrance struct {
 	last []byte // the last answer to a request with the login, as it came
 }
 
-// enter logs in at a door, once.
-func (d *Driver) enter(ctx context.Context, at rekey.Interface, l rekey.Login, tries rekey.Tries) (_ *entrance, err error) {
+// enter logs in at a door, once. Of the doors that are known, the certificates
+// are held where it is sent on to one of them.
+func (d *Driver) enter(ctx context.Context, at rekey.Interface, known []rekey.Interface, l rekey.Login, tries rekey.Tries) (_ *entrance, err error) {
 	if err := usable(l); err != nil {
 		return nil, err
 	}
 	// Sent on to HTTPS it goes there, as no password has been sent yet.
 	e, _, err := transport.Follow(at, func(at rekey.Interface) (*entrance, error) {
-		e := &entrance{service: service{http: transport.New(at, d.log, d.limits)}, login: l, tries: tries}
+		e := &entrance{service: service{http: transport.New(pinned(at, known), d.log, d.limits)}, login: l, tries: tries}
 		if err := e.readOffset(ctx); err != nil {
 			e.close()
 			return nil, err
@@ -186,17 +188,17 @@ func (e *entrance) ready(ctx context.Context) error {
 	if !e.signs || (e.digest != nil && time.Since(e.fresh) < nonceAge) {
 		return nil
 	}
-	fetching, signed := true, false
+	fetching := true
 	d := &transport.Digest{Login: e.login}
 	d.Spend = func() error {
 		if fetching {
 			return errChallenged
 		}
-		if signed { // the nonce ran out on the way, so it is signed again
-			return e.tries.Spend(e.login.Account)
+		// prepare has booked the first; another one follows where the nonce ran out on the way.
+		if e.signed++; e.signed == 1 || e.proved {
+			return nil
 		}
-		signed = true
-		return nil
+		return e.tries.Spend(e.login.Account)
 	}
 	res, err := e.post(ctx, e.gate, "", d)
 	fetching = false
@@ -239,6 +241,7 @@ func (e *entrance) prepare(ctx context.Context) error {
 
 // send sends what prepare made ready; e.mu is held.
 func (e *entrance) send(ctx context.Context, q question) (*element, error) {
+	e.signed = 0
 	res, err := e.post(ctx, q, token(e.login, time.Now().Add(e.offset)), e.digest)
 	e.fresh, e.last = time.Now(), res.Body
 	if err != nil {
@@ -264,7 +267,12 @@ func (e *entrance) accepted(q question) error {
 		return nil
 	}
 	e.proved = true
-	return e.tries.Settle(e.login.Account, nil)
+	for range max(1, e.signed) { // as many as were booked
+		if err := e.tries.Settle(e.login.Account, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rank orders operations by the rights that they ask for (Core Specification,
@@ -332,7 +340,8 @@ func (e *entrance) anybody(ctx context.Context, q question) (*element, error) {
 
 // odd is an answer that cannot be understood; errors of the transport stay as they are.
 func (e *entrance) odd(operation string, err error) error {
-	if !errors.Is(err, errNotSOAP) && errors.Is(err, rekey.ErrUnreachable) {
+	var exchange *transport.Error
+	if errors.As(err, &exchange) || (!errors.Is(err, errNotSOAP) && errors.Is(err, rekey.ErrUnreachable)) {
 		return err
 	}
 	return &oddAnswer{host: e.host(), what: operation, why: err}

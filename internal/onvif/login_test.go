@@ -367,6 +367,11 @@ func TestSentOnToHTTPS(t *testing.T) {
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
+	// Where that port was met before, its certificate is held.
+	id.Interfaces = append(id.Interfaces, rekey.Interface{Kind: rekey.InterfaceWeb, Host: secure.Host, Port: secure.Port, TLS: true, CertSHA256: strings.Repeat("ab", 32)})
+	if _, err := driver().Open(t.Context(), id, loginOf("admin", testPassword), b); !errors.Is(err, rekey.ErrVerify) || b.spent != 1 {
+		t.Errorf("%+v: %v", b, err)
+	}
 }
 
 func TestSettings(t *testing.T) {

@@ -74,7 +74,7 @@ func (d *Driver) Open(ctx context.Context, id rekey.Identity, l rekey.Login, tri
 	if !found {
 		return nil, fmt.Errorf("%w: no ONVIF was found on this recorder", rekey.ErrUnsupported)
 	}
-	e, err := d.enter(ctx, at, l, tries)
+	e, err := d.enter(ctx, at, id.Interfaces, l, tries)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (d *Driver) Check(ctx context.Context, at rekey.Interface, l rekey.Login, t
 	if at.Kind != rekey.InterfaceONVIF {
 		return fmt.Errorf("%w: a password cannot be tried on %q by this driver", rekey.ErrUnsupported, at.Kind)
 	}
-	e, err := d.enter(ctx, at, l, tries)
+	e, err := d.enter(ctx, at, nil, l, tries)
 	if err != nil {
 		return err
 	}

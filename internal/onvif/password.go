@@ -104,10 +104,13 @@ func (e *entrance) change(ctx context.Context, q question, new rekey.Secret) err
 	case err == nil:
 		return nil
 	case errors.As(err, &refused):
-		sure := refused.sure()
+		sure, twice := refused.sure(), refused.twice()
 		refused.without(new)
-		if sure {
+		switch {
+		case sure:
 			return unchanged(refused)
+		case twice:
+			return inDoubt(refused)
 		}
 	case errors.As(err, &exchange) && !exchange.Sent:
 		return unchanged(err)
@@ -115,9 +118,14 @@ func (e *entrance) change(ctx context.Context, q question, new rekey.Secret) err
 	var login *rekey.LoginError
 	if errors.As(err, &login) {
 		login.Said = "" // it may repeat the request
-		return unchanged(login)
+		return inDoubt(login)
 	}
 	return err
+}
+
+// inDoubt is a refusal that is not believed.
+func inDoubt(refusal error) error {
+	return fmt.Errorf("%w; a request that arrives twice is refused like that the second time", refusal)
 }
 
 // took notes how a change ended: later requests use the new password, or none
@@ -170,8 +178,8 @@ func (s *session) safely(ctx context.Context) (*entrance, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.safe != nil {
-		return s.safe, nil
+	if s.safe != nil || s.shut != nil {
+		return s.safe, s.shut
 	}
 	doors, err := s.Interfaces(ctx)
 	if err != nil && !errors.Is(err, rekey.ErrUnsupported) {
@@ -179,7 +187,11 @@ func (s *session) safely(ctx context.Context) (*entrance, error) {
 	}
 	for _, d := range doors {
 		if d.Kind == rekey.InterfaceONVIF && d.TLS {
-			s.safe, err = s.driver.enter(ctx, d, s.main.account(), s.main.tries)
+			s.safe, err = s.driver.enter(ctx, d, s.id.Interfaces, s.main.account(), s.main.tries)
+			var refused *rekey.LoginError
+			if errors.As(err, &refused) {
+				s.shut = err
+			}
 			return s.safe, err
 		}
 	}

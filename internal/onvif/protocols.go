@@ -95,15 +95,15 @@ func (s *session) Interfaces(ctx context.Context) ([]rekey.Interface, error) {
 		if !p.on || i.Port == 0 || used || slices.Contains(doors, i) {
 			continue
 		}
-		doors = append(doors, s.pinned(i))
+		doors = append(doors, pinned(i, s.id.Interfaces))
 	}
 	return doors, nil
 }
 
-// pinned adds the certificate that was seen at that door before.
-func (s *session) pinned(at rekey.Interface) rekey.Interface {
-	for _, i := range s.id.Interfaces {
-		if at.TLS && i.TLS && i.Port == at.Port {
+// pinned adds the certificate that was seen at that port before.
+func pinned(at rekey.Interface, known []rekey.Interface) rekey.Interface {
+	for _, i := range known {
+		if at.TLS && at.CertSHA256 == "" && i.TLS && i.Port == at.Port {
 			at.CertSHA256 = i.CertSHA256
 		}
 	}

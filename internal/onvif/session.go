@@ -17,6 +17,7 @@ type session struct {
 
 	mu   sync.Mutex
 	safe *entrance // the same over HTTPS, where the session came in by HTTP; made when needed
+	shut error     // a login there was refused: none is made again
 }
 
 // Close drops the connections: there is nothing to log out of.

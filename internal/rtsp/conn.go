@@ -133,8 +133,9 @@ func (c *conn) write(ctx context.Context, text string) error {
 // the second copy of a challenge would look like a refused password.
 func (c *conn) read(ctx context.Context) (*base.Response, error) {
 	const most = 4
+	until := time.Now().Add(answerLimit)
 	for stale := 0; stale < most; {
-		item, err := c.item(ctx, answerLimit)
+		item, err := c.item(ctx, time.Until(until))
 		if err != nil {
 			return nil, err
 		}
@@ -161,8 +162,9 @@ var errNoAnswer = errors.New("it answers only what was asked before, or nothing"
 // within that time. What the recorder asks is answered on the way.
 func (c *conn) item(ctx context.Context, wait time.Duration) (any, error) {
 	const most = 16 // requests of the recorder in a row
+	until := time.Now().Add(wait)
 	for range most {
-		item, err := c.piece(ctx, wait)
+		item, err := c.piece(ctx, time.Until(until))
 		if err != nil {
 			return nil, unreachable(c.at, err, true)
 		}

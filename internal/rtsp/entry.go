@@ -14,7 +14,8 @@ import (
 const challengeHeader = "WWW-Authenticate"
 
 // entry is one login on one connection. Each request is signed anew, as RTSP has
-// it; what is booked is the first, and none follows a refusal.
+// it; what is booked is each one until the first that is accepted, and none
+// follows a refusal.
 type entry struct {
 	checker Checker
 	who     rekey.Login
@@ -22,7 +23,7 @@ type entry struct {
 
 	asked  []string // the challenges of the last 401
 	known  bool     // there was one
-	booked bool     // a try is spent and not settled
+	booked int      // tries that are spent and not settled
 	proved bool     // the password was accepted
 	over   error    // why nothing more is sent
 }
@@ -37,7 +38,7 @@ func (e *entry) challenged(res *base.Response) {
 func (e *entry) ask(ctx context.Context, c *conn, q request) (*base.Response, error) {
 	for renewed := false; ; {
 		signed := e.known
-		if err := e.sign(&q, c.at); err != nil {
+		if err := e.signAgain(&q, c.at, renewed); err != nil {
 			return nil, err
 		}
 		res, err := c.ask(ctx, q)
@@ -56,7 +57,10 @@ func (e *entry) ask(ctx context.Context, c *conn, q request) (*base.Response, er
 }
 
 // sign answers the challenge at hand, if there is one, and books the try.
-func (e *entry) sign(q *request, at rekey.Interface) error {
+func (e *entry) sign(q *request, at rekey.Interface) error { return e.signAgain(q, at, false) }
+
+// signAgain books another try where the nonce was old: it may have been counted.
+func (e *entry) signAgain(q *request, at rekey.Interface, again bool) error {
 	if e.over != nil || !e.known {
 		return e.over
 	}
@@ -64,11 +68,11 @@ func (e *entry) sign(q *request, at rekey.Interface) error {
 	if err != nil {
 		return fmt.Errorf("rtsp at %s: %w", at.Address(), err)
 	}
-	if !e.proved && !e.booked {
+	if !e.proved && (e.booked == 0 || again) {
 		if err := e.tries.Spend(e.who.Account); err != nil {
 			return err
 		}
-		e.booked = true
+		e.booked++
 	}
 	q.authorization = authorization
 	return nil
@@ -80,7 +84,7 @@ func (e *entry) judge(c *conn, res *base.Response) error {
 	case base.StatusOK:
 		return e.accepted()
 	case base.StatusForbidden:
-		if e.booked { // some firmware says 403 while the account or the address is locked
+		if e.booked > 0 { // some firmware says 403 while the account or the address is locked
 			return e.refused(res)
 		}
 		return c.shut(res, "this computer's address may be banned, or the account may not look at this; wait 30 minutes without any login, then look again")
@@ -95,8 +99,13 @@ func (e *entry) accepted() error {
 	if !e.known || e.proved {
 		return nil
 	}
-	e.proved, e.booked = true, false
-	return e.tries.Settle(e.who.Account, nil)
+	for range e.booked {
+		if err := e.tries.Settle(e.who.Account, nil); err != nil {
+			return err
+		}
+	}
+	e.proved, e.booked = true, 0
+	return nil
 }
 
 // refused reads a refusal of the login, after which nothing more is sent. One of
@@ -107,12 +116,12 @@ func (e *entry) refused(res *base.Response) error {
 		refusal.Kind = rekey.ErrLocked
 	}
 	e.over = refusal
-	if !e.booked {
+	if e.booked == 0 {
 		if err := e.tries.Spend(e.who.Account); err != nil && !errors.Is(err, rekey.ErrBudget) && !errors.Is(err, rekey.ErrLocked) {
 			return errors.Join(refusal, err)
 		}
 	}
-	e.booked = false
+	e.booked = 0
 	if err := e.tries.Settle(e.who.Account, refusal); err != nil {
 		return errors.Join(refusal, err)
 	}

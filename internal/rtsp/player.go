@@ -138,6 +138,9 @@ func (p *player) ask(ctx context.Context, q request) (*base.Response, error) {
 // statusOption is "Option not supported".
 const statusOption = 551
 
+// errTorn: the line broke in the middle of something.
+var errTorn = errors.New("it broke off in the middle of a packet")
+
 // next is the next packet, within that time.
 func (p *player) next(ctx context.Context, wait time.Duration) (*base.InterleavedFrame, error) {
 	if early := p.c.early; len(early) > 0 {
@@ -156,8 +159,13 @@ func (p *player) next(ctx context.Context, wait time.Duration) (*base.Interleave
 			return nil, unreachable(p.c.at, err, true)
 		}
 		item, err := p.c.item(ctx, answerLimit)
-		if err != nil {
+		switch {
+		case errors.Is(err, errEnded):
 			return nil, err
+		case err != nil:
+			return nil, fmt.Errorf("%w: %w", errTorn, err)
+		case time.Now().After(until): // it talks, and plays nothing
+			return nil, unreachable(p.c.at, errNoAnswer, true)
 		}
 		switch item := item.(type) {
 		case *base.InterleavedFrame:

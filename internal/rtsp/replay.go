@@ -37,6 +37,13 @@ const (
 	leastPace = 30 * time.Second
 )
 
+// Bounds of all that comes: no camera records as much as mostRate, and what tells
+// no time, or the same time over and over, ends by it.
+const (
+	mostRate = 16 << 20 // bytes for each second of the recording
+	slack    = 10 * time.Minute
+)
+
 // Open logs in once and returns the recording as fragmented MP4, with the
 // pictures (H.264 or H.265) as they were recorded, and sound (AAC, or G.711 as
 // PCM) where there is one. ctx bounds the reading, too. A replay that breaks off
@@ -113,6 +120,8 @@ type showing struct {
 	at       time.Time // of the last picture; zero: none came
 	waited   time.Duration
 	since    time.Time // what at was when waited was 0
+	latest   time.Time // of all pictures
+	came     int64     // bytes
 	behind   time.Time // of the first picture, where it lies behind the end
 	err      error
 }
@@ -187,6 +196,9 @@ func (s *showing) step() error {
 	if err := s.pace(time.Since(began)); err != nil {
 		return err
 	}
+	if err := s.measure(len(packet.Payload)); err != nil {
+		return err
+	}
 	switch packet.Channel {
 	case s.pictures.channel:
 		return s.show(packet)
@@ -222,6 +234,9 @@ func (s *showing) show(packet *base.InterleavedFrame) error {
 		}
 		if s.at = u.at; s.since.IsZero() {
 			s.since = u.at
+		}
+		if s.at.After(s.latest) {
+			s.latest = s.at
 		}
 		if err := s.film.show(u); err != nil {
 			return s.broken(err)
@@ -275,7 +290,7 @@ func (s *showing) reached(near time.Duration) bool {
 // finish decides whether nothing more means that all has come.
 func (s *showing) finish(cause error) error {
 	told := errors.Is(cause, errEnded) || s.pictures.finished
-	if s.ctx.Err() != nil || (!s.reached(near) && (!told || !s.reached(nearTold))) {
+	if s.ctx.Err() != nil || errors.Is(cause, errTorn) || (!s.reached(near) && (!told || !s.reached(nearTold))) {
 		return s.broken(cause)
 	}
 	units, err := s.pictures.end()
@@ -323,6 +338,21 @@ func (s *showing) pace(waited time.Duration) error {
 	s.waited, s.since = 0, s.at
 	if slow {
 		return s.broken(errPace)
+	}
+	return nil
+}
+
+// errFlood: it would take for ever, and fill every disk.
+var errFlood = errors.New("more comes than any camera records")
+
+// measure counts what came against the time that it was recorded in.
+func (s *showing) measure(size int) error {
+	length := slack
+	if s.latest.After(s.from) {
+		length += s.latest.Sub(s.from)
+	}
+	if s.came += int64(size); s.came > int64(length/time.Second)*mostRate {
+		return s.broken(errFlood)
 	}
 	return nil
 }

@@ -32,8 +32,8 @@ func Check(ctx context.Context, at rekey.Interface, path string, l rekey.Login, 
 // *rekey.LoginError = refused, anything else = it could not be tried. A door
 // that opens without any password wraps rekey.ErrVerify; one that has no room or
 // has banned this address, rekey.ErrConflict. Only where the answer says that
-// the nonce was old (stale=true, with a new one) is it made again, once, which
-// the recorder counts as no second try.
+// the nonce was old (stale=true, with a new one) is it made again, once, and
+// booked again.
 func (k Checker) Check(ctx context.Context, at rekey.Interface, path string, l rekey.Login, tries rekey.Tries) error {
 	c, err := dial(ctx, at)
 	if err != nil {

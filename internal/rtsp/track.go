@@ -31,6 +31,8 @@ type track struct {
 	next     uint16 // sequence number
 	now      stamp
 	held     *rtp.Packet // of a picture, until it is known whether it is its last
+	pending  int         // packets since the last unit
+	shown    bool        // there was a unit
 	finished bool        // T
 }
 
@@ -45,16 +47,15 @@ var errGap = errors.New("packets are missing")
 
 // add takes a packet. start is the time of the first one where none is told.
 func (t *track) add(packet *rtp.Packet, start time.Time) (units []unit, err error) {
-	if packet.PayloadType != t.payload || len(packet.Payload) == 0 {
-		t.next = packet.SequenceNumber + 1
-		return nil, nil
-	}
 	told, marked := readMark(&packet.Header)
 	if t.begun && packet.SequenceNumber != t.next && !told.jump {
 		return nil, errGap
 	}
 	t.next = packet.SequenceNumber + 1
-	if units, err = t.rest(packet.Timestamp); err != nil {
+	if packet.PayloadType != t.payload || len(packet.Payload) == 0 {
+		return nil, nil
+	}
+	if units, err = t.rest(packet.Timestamp); err != nil && (!told.jump || !errors.Is(err, errGap)) {
 		return nil, err
 	}
 	t.time(packet.Timestamp, told, marked, start)
@@ -113,13 +114,28 @@ func (t *track) take(packet *rtp.Packet) ([]unit, error) {
 		rtph264.ErrNonStartingPacketAndNoPrevious, rtph265.ErrNonStartingPacketAndNoPrevious,
 	} {
 		if errors.Is(err, known) {
-			return nil, nil
+			return nil, t.goesOn(packet)
 		}
 	}
+	t.pending = 0
 	if err != nil {
 		return nil, fmt.Errorf("a packet that cannot be read: %w", err)
 	}
+	t.shown = true
 	return []unit{{at: t.now.at, parts: parts}}, nil
+}
+
+// mostPackets is more than one picture comes in.
+const mostPackets = 1 << 16
+
+// goesOn: the packet is not the last one of a unit. That of a picture which is
+// marked as its last leaves it cut off.
+func (t *track) goesOn(packet *rtp.Packet) error {
+	t.pending++
+	if (t.visible && t.shown && packet.Marker) || t.pending > mostPackets {
+		return errGap
+	}
+	return nil
 }
 
 // trackOf is the track of a format that rekey writes into a file.

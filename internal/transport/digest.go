@@ -20,23 +20,43 @@ const nonceAge = 20 * time.Second
 
 // Digest is a login by HTTP digest (RFC 7616, RFC 2069) at one recorder. Its
 // nonce is used again from request to request, because each fresh handshake
-// leaves a login in the recorder's log. It is safe for concurrent use.
+// leaves a login in the recorder's log. It is safe for concurrent use: requests
+// wait for each other until the answer has begun, as a recorder may take a count
+// that was overtaken for a replay, which cannot be told from a refused login.
 type Digest struct {
 	Login rekey.Login
-	// Spend books a login try. It is called before the password is sent, as long
-	// as the recorder has not accepted it once. An error stops the request.
+	// Spend books a login try. It is called each time before the password is sent,
+	// as long as the recorder has not accepted it once: that a nonce was old is
+	// only what a recorder says, and it may have counted. An error stops the request.
 	Spend func() error
 	// Basic is what to do where the recorder knows no digest.
 	Basic Basic
 
 	mu       sync.Mutex
+	turn     chan struct{} // holds one while a request has the turn
 	asked    *asked
 	accepted bool
 }
 
+// take waits for the turn, which give ends.
+func (d *Digest) take(ctx context.Context) (give func(), err error) {
+	d.mu.Lock()
+	if d.turn == nil {
+		d.turn = make(chan struct{}, 1)
+	}
+	turn := d.turn
+	d.mu.Unlock()
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // sign returns the Authorization value for a request with the challenge at hand;
-// "" when there is none that is fresh. booked: this try was booked already.
-func (d *Digest) sign(req *http.Request, now time.Time, booked bool) (string, error) {
+// "" when there is none that is fresh.
+func (d *Digest) sign(req *http.Request, now time.Time) (string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a := d.asked
@@ -48,7 +68,7 @@ func (d *Digest) sign(req *http.Request, now time.Time, booked bool) (string, er
 	if err != nil {
 		return "", err
 	}
-	if !d.accepted && !booked && d.Spend != nil {
+	if !d.accepted && d.Spend != nil {
 		if err := d.Spend(); err != nil {
 			return "", err
 		}
@@ -99,10 +119,15 @@ func (c *Client) login(ctx context.Context, r Request) (*http.Response, bool, er
 		res, err := c.exchange(ctx, r, "")
 		return res, false, err
 	}
+	give, err := r.Digest.take(ctx)
+	if err != nil {
+		return nil, false, c.failed(err, false)
+	}
+	defer give()
 	const most = 3 // without a login, with it, and with it for a new nonce
 	again := false
 	for try := 1; ; try++ {
-		res, signed, err := c.attempt(ctx, r, again)
+		res, signed, err := c.attempt(ctx, r)
 		if err != nil || res.StatusCode != http.StatusUnauthorized {
 			return res, signed, err
 		}
@@ -123,12 +148,12 @@ func (c *Client) login(ctx context.Context, r Request) (*http.Response, bool, er
 }
 
 // attempt sends the request once, signed when a fresh nonce is at hand.
-func (c *Client) attempt(ctx context.Context, r Request, booked bool) (*http.Response, bool, error) {
+func (c *Client) attempt(ctx context.Context, r Request) (*http.Response, bool, error) {
 	req, err := c.build(r, "")
 	if err != nil {
 		return nil, false, err
 	}
-	authorization, err := r.Digest.sign(req, time.Now(), booked)
+	authorization, err := r.Digest.sign(req, time.Now())
 	if err != nil {
 		return nil, false, err
 	}
