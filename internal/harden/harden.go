@@ -18,7 +18,7 @@ type Severity string
 
 // The severities, the gravest first.
 const (
-	High   Severity = "high"   // somebody else may get in
+	High   Severity = "high"   // somebody else may get in, or footage is at risk
 	Medium Severity = "medium" // it makes getting in easier
 	Low    Severity = "low"    // better otherwise
 	Info   Severity = "info"   // worth knowing
@@ -45,7 +45,11 @@ const (
 	FirmwareOld      = "firmware-old"
 	SeparateAccounts = "separate-accounts"
 	BasicOnly        = "basic-only"
+	DiskTrouble      = "disk-trouble"
+	NoDisk           = "no-disk"
 	NotChecked       = "not-checked"
+	// GroupMayChangeAccounts is of accounts that are administrators by another name.
+	GroupMayChangeAccounts = "group-may-change-accounts"
 )
 
 // Finding is one thing that should be otherwise. ID and Subject together name
@@ -80,7 +84,9 @@ const year = 365 * 24 * time.Hour
 
 // Check reads what the session can tell and returns the findings, the gravest
 // first. It changes nothing. What this recorder or this account cannot be
-// asked becomes a finding NotChecked; any other failure is an error.
+// asked, or is answered with nonsense, becomes a finding NotChecked. A refused
+// login, and a recorder that gives no usable answer for the third time, end it:
+// then the error comes with what was found before.
 func Check(ctx context.Context, s rekey.Session, in CheckInput) ([]Finding, error) {
 	in.PasswordAge = cmp.Or(in.PasswordAge, year)
 	in.FirmwareAge = cmp.Or(in.FirmwareAge, 2*year)
@@ -96,23 +102,44 @@ func Check(ctx context.Context, s rekey.Session, in CheckInput) ([]Finding, erro
 		{"logins", checkActiveUsers},
 		{"clock", checkClock},
 		{"firmware", checkFirmware},
+		{"disks", checkStorage},
+		{"groups of accounts", checkGroups},
 	}
 	var all []Finding
+	var err error
+	odd := 0
 	for _, p := range parts {
-		found, err := p.check(ctx, s, in)
-		if cannotTell(err) {
-			found, err = []Finding{notChecked(p.name)}, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("check %s: %w", p.name, err)
+		found, why := p.check(ctx, s, in)
+		switch {
+		case why == nil:
+		case cannotTell(why):
+			found = []Finding{notChecked(p.name, "this recorder does not tell it, or not to this account")}
+		default:
+			found = []Finding{notChecked(p.name, "it could not be read: "+why.Error())}
+			odd++
+			if odd == mostOdd || ends(ctx, why) {
+				err = fmt.Errorf("check %s: %w", p.name, why)
+			}
 		}
 		all = append(all, found...)
+		if err != nil {
+			break
+		}
 	}
 	order := []Severity{High, Medium, Low, Info}
 	slices.SortStableFunc(all, func(a, b Finding) int {
 		return cmp.Compare(slices.Index(order, a.Severity), slices.Index(order, b.Severity))
 	})
-	return all, nil
+	return all, err
+}
+
+// mostOdd is how many parts without a usable answer mean that the recorder is lost.
+const mostOdd = 3
+
+// ends tells of a failure after which nothing more is asked.
+func ends(ctx context.Context, err error) bool {
+	var login *rekey.LoginError
+	return ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, rekey.ErrLocked) || errors.As(err, &login)
 }
 
 // cannotTell: Dahua-family recorders answer the same to a missing right and to
@@ -131,11 +158,11 @@ func can[A any](s rekey.Session) (A, error) {
 	return a, nil
 }
 
-func notChecked(part string) Finding {
+func notChecked(part, why string) Finding {
 	return Finding{
 		ID: NotChecked, Subject: part, Severity: Info, Certainty: rekey.Verified,
 		Title: "the " + part + " could not be checked",
-		Why:   "this recorder does not tell it, or not to this account",
+		Why:   why,
 		Do:    "look at it at the recorder's screen",
 	}
 }

@@ -25,6 +25,7 @@ type device struct {
 	built    time.Time // zero: not told
 	ignore   bool
 	fail     error
+	odd      []string // parts that are answered with nonsense
 	changes  []string
 }
 
@@ -40,7 +41,17 @@ func (d *device) SetLockPolicy(_ context.Context, p rekey.LockPolicy) error {
 	return d.fail
 }
 
-func (d *device) Services(context.Context) ([]rekey.Service, error) { return d.services, d.fail }
+// of is how a question for a part ends.
+func (d *device) of(part string) error {
+	if slices.Contains(d.odd, part) {
+		return fmt.Errorf("%w: no JSON", rekey.ErrUnreachable)
+	}
+	return d.fail
+}
+
+func (d *device) Services(context.Context) ([]rekey.Service, error) {
+	return d.services, d.of("services")
+}
 
 func (d *device) SwitchService(_ context.Context, name string, on bool) error {
 	d.changes = append(d.changes, fmt.Sprintf("%s %v", name, on))
@@ -52,9 +63,13 @@ func (d *device) SwitchService(_ context.Context, name string, on bool) error {
 	return d.fail
 }
 
-func (d *device) Accounts(context.Context) ([]rekey.Account, error)       { return d.accounts, d.fail }
-func (d *device) ActiveUsers(context.Context) ([]rekey.ActiveUser, error) { return d.users, d.fail }
-func (d *device) Clock(context.Context) (time.Time, error)                { return d.clock, d.fail }
+func (d *device) Accounts(context.Context) ([]rekey.Account, error) {
+	return d.accounts, d.of("accounts")
+}
+func (d *device) ActiveUsers(context.Context) ([]rekey.ActiveUser, error) {
+	return d.users, d.of("logins")
+}
+func (d *device) Clock(context.Context) (time.Time, error) { return d.clock, d.fail }
 
 func (d *device) Firmware(context.Context) (string, time.Time, error) {
 	if d.built.IsZero() {
@@ -202,7 +217,7 @@ func TestCheck(t *testing.T) {
 
 func TestWhatCannotBeAsked(t *testing.T) {
 	t.Parallel()
-	const all = "not-checked lock policy, not-checked services, not-checked accounts, not-checked logins, not-checked clock, not-checked firmware"
+	const all = "not-checked lock policy, not-checked services, not-checked accounts, not-checked logins, not-checked clock, not-checked firmware, not-checked disks"
 	if got := ids(check(t, mute{}, input())); got != all {
 		t.Errorf("a mute session: %q", got)
 	}
@@ -217,6 +232,24 @@ func TestWhatCannotBeAsked(t *testing.T) {
 		if _, got := Check(t.Context(), d, input()); !errors.Is(got, err) {
 			t.Errorf("%v became %v", err, got)
 		}
+	}
+}
+
+// A part that is answered with nonsense is not checked, and the others are; when
+// no more usable answer comes the findings so far come with the error.
+func TestNonsenseInOnePart(t *testing.T) {
+	t.Parallel()
+	d := good()
+	d.odd = []string{"services", "logins"}
+	d.policy.Enabled = false
+	d.clock = d.clock.Add(12 * time.Minute)
+	if got := ids(check(t, d, input())); got != "lock-policy-off, clock-wrong, not-checked services, not-checked logins" {
+		t.Errorf("found %q", got)
+	}
+	d.odd = append(d.odd, "accounts")
+	found, err := Check(t.Context(), d, input())
+	if got := ids(found); !errors.Is(err, rekey.ErrUnreachable) || got != "lock-policy-off, not-checked services, not-checked accounts, not-checked logins" {
+		t.Errorf("found %q, %v", got, err)
 	}
 }
 

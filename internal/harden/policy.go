@@ -15,8 +15,11 @@ const (
 	leastLocked = 5 * time.Minute
 )
 
+// FixTries is how many wrong tries Fix leaves before an account is locked.
+const FixTries = 5
+
 // goodPolicy is what Fix sets: the usual 5 tries and 30 minutes.
-var goodPolicy = rekey.LockPolicy{Enabled: true, Tries: 5, LockFor: 30 * time.Minute}
+var goodPolicy = rekey.LockPolicy{Enabled: true, Tries: FixTries, LockFor: 30 * time.Minute}
 
 func checkLockPolicy(ctx context.Context, s rekey.Session, _ CheckInput) ([]Finding, error) {
 	reader, err := can[rekey.LockPolicyReader](s)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"rekey"
 	"rekey/internal/catalog"
@@ -120,4 +121,58 @@ func wayOf(t *testing.T, id rekey.Identity, want rekey.WayID) rekey.Way {
 	}
 	t.Fatalf("the catalogue has no way %q for %s", want, id.Model)
 	return rekey.Way{}
+}
+
+// The button takes the recorder's locks with its accounts: what is booked of them
+// does not keep the owner out.
+func TestLockIsGoneAfterTheButton(t *testing.T) {
+	t.Parallel()
+	for _, seen := range []bool{true, false} {
+		b := newLab(t)
+		r, req := byHand(t, b, b.id, wayOf(t, b.id, rekey.WayHardwareReset))
+		guess := b.request()
+		guess.Login.Password = rekey.NewSecret("Wrong-guess-99")
+		b.wrong = b.limit
+		if _, err := r.Plan(context.Background(), guess); !errors.Is(err, rekey.ErrLocked) {
+			t.Fatal(err)
+		}
+		r.Hands = hand(func(new rekey.Secret) error {
+			b.set(func() {
+				b.wrong, b.passwords = 0, map[string]string{"admin": new.Reveal()}
+				if seen {
+					b.id.Init = rekey.InitFactory
+				}
+			})
+			return nil
+		})
+		rep, err := r.Reset(context.Background(), req)
+		if seen {
+			if booked, bookErr := r.Booked(b.id, b.target(), "admin"); bookErr != nil || booked.Wrong != 0 || !booked.Locked.IsZero() {
+				t.Errorf("in factory state, and booked are %+v, %v", booked, bookErr)
+			}
+			b.set(func() { b.id.Init = rekey.InitDone })
+			r.Hands = hand(func(rekey.Secret) error { return nil })
+			rep, err = r.Resume(context.Background(), rep.Run, ResumeOptions{})
+		}
+		if err != nil || rep.Outcome != rekey.Changed {
+			t.Errorf("factory state seen %v: %s, %v", seen, rep.Outcome, err)
+		}
+	}
+}
+
+// Whoever says that it was reset, and did not reset it, costs one try at most.
+func TestLockIsLiftedForOneTry(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	b := testBudget(t, t.TempDir(), &now)
+	locked := &rekey.LoginError{Kind: rekey.ErrLocked, TriesLeft: 0}
+	if err := errors.Join(b.limit("admin", 5), b.Spend("admin"), b.Settle("admin", locked), b.lift("admin"), b.Spend("admin")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(b.Settle("admin", refused(-1)), b.lift("admin")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Spend("admin"); !errors.Is(err, rekey.ErrBudget) {
+		t.Errorf("a second one: %v", err)
+	}
 }

@@ -56,11 +56,7 @@ func (c ChannelChange) words(host string) string {
 
 // cameras compares the cameras with how the plan saw them.
 func (u *run) cameras(ctx context.Context, w *watched) error {
-	lister, ok := u.session.(rekey.ChannelLister)
-	if !ok {
-		return nil
-	}
-	after, err := lister.Channels(ctx)
+	after, err := u.channels(ctx)
 	if errors.Is(err, rekey.ErrUnsupported) {
 		return nil
 	}
@@ -106,8 +102,17 @@ func (u *run) channels(ctx context.Context) ([]rekey.Channel, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: the driver for family %q reads no cameras", rekey.ErrUnsupported, u.driver.Family())
 	}
-	return lister.Channels(ctx)
+	all, err := lister.Channels(ctx)
+	all = slices.Clone(all[:min(len(all), mostChannels)])
+	for n := range all {
+		c := &all[n]
+		c.Name, c.Address, c.Account, c.Why = clip(c.Name), clip(c.Address), clip(c.Account), clip(c.Why)
+	}
+	return all, err
 }
+
+// mostChannels is how many cameras are looked at: more than any recorder has.
+const mostChannels = 512
 
 // SetChannelLogin has the recorder log in with l at one camera from now on, and
 // waits a little for the camera to come back. The channel is returned as it is
@@ -126,8 +131,12 @@ func (r *Runner) SetChannelLogin(ctx context.Context, req Request, channel int, 
 	if !ok {
 		return rekey.Channel{}, fmt.Errorf("%w: the driver for family %q sets no login of a camera", rekey.ErrUnsupported, u.driver.Family())
 	}
+	object, detail := "channel "+strconv.Itoa(channel), map[string]string{"account": clip(l.Account)}
+	if err := u.record(ctx, "camera.login.intended", object, "ok", detail); err != nil {
+		return rekey.Channel{}, err
+	}
 	err = setter.SetChannelLogin(ctx, channel, l)
-	if recErr := u.record(ctx, "camera.login.set", "channel "+strconv.Itoa(channel), result(err), map[string]string{"account": clip(l.Account)}); recErr != nil || err != nil {
+	if recErr := u.record(ctx, "camera.login.set", object, result(err), detail); recErr != nil || err != nil {
 		return rekey.Channel{}, errors.Join(err, recErr)
 	}
 	return u.comesBack(ctx, channel)

@@ -122,17 +122,32 @@ func (u *run) ready(ctx context.Context) error {
 		return nil
 	}
 	if u.j.Refused.Old {
-		return fmt.Errorf("%w: the recorder refused the new password and the old one; they are not sent again on their own. --accept-risk %s sends the new one once more; 'rekey resume %s --abandon --accept-risk %s' closes the run, with both in the vault", rekey.ErrUnknown, rekey.RiskLockAccount, u.j.ID, rekey.RiskLeaveUnknown)
+		return fmt.Errorf("%w: the recorder refused the new password, and a login with the old one or a second change did not help; nothing is sent again on its own. --accept-risk %s sends the new one once more; 'rekey resume %s --abandon --accept-risk %s' closes the run, with both in the vault", rekey.ErrUnknown, rekey.RiskLockAccount, u.j.ID, rekey.RiskLeaveUnknown)
 	}
 	if err := u.open(ctx); err != nil {
 		if !u.j.Changing || !isRefusal(err) || !errors.Is(err, rekey.ErrDenied) {
 			return err
 		}
-		refused := refusals{New: u.j.Refused.New, Old: true}
-		err = fmt.Errorf("%w: neither the new password nor the old one opens the recorder: %w", rekey.ErrUnknown, err)
-		return errors.Join(err, u.j.append(line{Time: u.Now(), Refused: &refused}))
+		err = fmt.Errorf("%w: neither the new password nor the login as %q opens the recorder: %w", rekey.ErrUnknown, u.login.Account, err)
+		return errors.Join(err, u.inDoubt(refusals{New: u.j.Refused.New, Old: true}))
+	}
+	if err := u.notUpgrading(ctx); err != nil {
+		return err
 	}
 	return u.provable()
+}
+
+// notUpgrading refuses to change anything while firmware is being written. One
+// that does not tell is changed all the same.
+func (u *run) notUpgrading(ctx context.Context) error {
+	reader, ok := u.session.(rekey.UpgradeReader)
+	if !ok {
+		return nil
+	}
+	if yes, said, err := reader.Upgrading(ctx); err == nil && yes {
+		return fmt.Errorf("%w: the recorder is writing firmware (it says %q); leave its power on, wait until it has started again, and run again", rekey.ErrConflict, printable(said, longest))
+	}
+	return nil
 }
 
 // provable refuses where a login with the new password might be the try that locks.
@@ -140,7 +155,17 @@ func (u *run) provable() error {
 	if u.policy.Enabled && u.policy.Tries <= keptBack && !slices.Contains(u.req.Accept, rekey.RiskLockAccount) {
 		return fmt.Errorf("%w: the recorder locks after %d wrong try, so the change could not be proved without that risk: --accept-risk %s", rekey.ErrRisk, u.policy.Tries, rekey.RiskLockAccount)
 	}
-	return nil
+	return u.roomToProve()
+}
+
+// roomToProve refuses a change whose proof the login budget would refuse. By hand
+// it is made all the same: whoever needs that way has often spent the tries.
+func (u *run) roomToProve() error {
+	room, err := u.tries.room(u.plan.Account)
+	if err != nil || room > 0 || u.plan.Way.ByHand() || slices.Contains(u.req.Accept, rekey.RiskLockAccount) {
+		return err
+	}
+	return fmt.Errorf("%w: so many wrong tries stand against %q that the change could not be proved without the last one, which is yours: --accept-risk %s", rekey.ErrBudget, u.plan.Account, rekey.RiskLockAccount)
 }
 
 func (u *run) set(ctx context.Context) error {
@@ -170,7 +195,11 @@ func (u *run) taken(ctx context.Context) error {
 			return err
 		}
 	}
-	u.j.Refused.New = false // what was refused before was another state of the recorder
+	if u.plan.Way.ID == rekey.WayHardwareReset { // its locks are gone with its accounts
+		if err := u.tries.lift(u.plan.Account); err != nil {
+			return err
+		}
+	}
 	did, err := u.settle(ctx)
 	if err != nil || did {
 		return err
@@ -182,10 +211,15 @@ func (u *run) taken(ctx context.Context) error {
 }
 
 // stillOld: the recorder took the change and refuses the new password. The old
-// one is tried once, where it is known: when it opens, nothing was changed.
+// one is tried once, where it is known: when it opens every door, nothing was
+// changed. Where it is not known resume sends the change once more, and then no more.
 func (u *run) stillOld(ctx context.Context) error {
 	if u.old.IsZero() {
-		return fmt.Errorf("%w: the change was taken, but the new password is refused; rekey does not try again", rekey.ErrUnknown)
+		err := fmt.Errorf("%w: the change was taken, but the new password is refused; rekey does not try again", rekey.ErrUnknown)
+		if u.j.Sent > 1 {
+			err = errors.Join(err, u.inDoubt(refusals{New: true, Old: true}))
+		}
+		return err
 	}
 	door, err := primary(u.plan.Recorder)
 	if err != nil {
@@ -198,13 +232,47 @@ func (u *run) stillOld(ctx context.Context) error {
 	}
 	switch {
 	case err == nil:
+		if err := u.nowhereNew(ctx, door); err != nil {
+			return err
+		}
 		u.tell(rekey.StepChange, rekey.EventFailed, "the recorder said that it changed the password and did not", nil)
 		return errors.Join(fmt.Errorf("%w: the recorder accepted the change and did nothing: the old password still opens it and the new one does not; nothing is changed. Set it in its web page or at the local seat, or look for newer firmware", rekey.ErrVerify), u.changing(false))
 	case isRefusal(err) && errors.Is(err, rekey.ErrDenied):
-		both := refusals{New: true, Old: true}
-		return errors.Join(fmt.Errorf("%w: the change was taken, and neither the new password nor the old one opens the recorder: %w", rekey.ErrUnknown, err), u.j.append(line{Time: u.Now(), Refused: &both}))
+		return errors.Join(fmt.Errorf("%w: the change was taken, and neither the new password nor the old one opens the recorder: %w", rekey.ErrUnknown, err), u.inDoubt(refusals{New: true, Old: true}))
 	}
 	return fmt.Errorf("%w: the change was taken, but the new password is refused, and the old one could not be tried: %w", rekey.ErrUnknown, err)
+}
+
+// nowhereNew makes sure that the old password, which opens that door, opens the
+// others as well: a change that was taken in part is not called unchanged.
+func (u *run) nowhereNew(ctx context.Context, at rekey.Interface) error {
+	for _, d := range others(u.plan.Recorder.Interfaces, at) {
+		if !u.mayTryOld() || !isRefusal(u.check(ctx, d, u.old)) {
+			continue
+		}
+		opens, err := u.opensNew(ctx, d, func() error { return u.check(ctx, at, u.old) })
+		if err != nil {
+			return fmt.Errorf("%w: the change was taken; the old password opened %s and not %s, and more could not be tried: %w", rekey.ErrUnknown, at, d, err)
+		}
+		if opens {
+			return fmt.Errorf("%w: the change was taken in part: %s opens with the old password, %s with the new one; 'rekey resume %s' sets it once more", rekey.ErrUnknown, at, d, u.j.ID)
+		}
+	}
+	return nil
+}
+
+// opensNew tries the new password at a door that refused the old one. clear is a
+// login that clears the count of wrong tries, before and after. A door that
+// refuses both has a fault of its own.
+func (u *run) opensNew(ctx context.Context, d rekey.Interface, clear func() error) (bool, error) {
+	if err := clear(); err != nil {
+		return false, err
+	}
+	err := u.check(ctx, d, u.new)
+	if isRefusal(err) {
+		return false, clear()
+	}
+	return err == nil, err
 }
 
 // meetAgain asks anew what the recorder is, without a login: hands were on it,
@@ -227,7 +295,8 @@ func (u *run) meetAgain(ctx context.Context) error {
 }
 
 // settle tries the new password once. Where it was refused already, it is sent
-// again only when the old one was refused, too, and the risk was accepted. When it opens the recorder the outcome is changed and the vault has its current password.
+// again only when the old one was refused, too, and the risk was accepted. When it
+// opens the recorder the outcome is changed and the vault has its current password.
 func (u *run) settle(ctx context.Context) (did bool, err error) {
 	if u.j.Refused.New && (!u.j.Refused.Old || !u.tries.accepted) {
 		return false, nil
@@ -246,9 +315,7 @@ func (u *run) settle(ctx context.Context) (did bool, err error) {
 		return true, u.changed(ctx)
 	case isRefusal(err) && errors.Is(err, rekey.ErrDenied):
 		u.tell(rekey.StepChange, rekey.EventProgress, "the new password does not open the recorder", nil)
-		unknown := rekey.Unknown
-		refused := refusals{New: true, Old: u.j.Refused.Old}
-		return false, errors.Join(u.j.append(line{Time: u.Now(), Refused: &refused}), u.j.append(line{Time: u.Now(), Outcome: &unknown}))
+		return false, u.inDoubt(refusals{New: true, Old: u.j.Refused.Old})
 	}
 	return false, fmt.Errorf("could not try the new password: %w", kind(rekey.ErrUnknown, err))
 }
@@ -268,10 +335,7 @@ func (u *run) changed(ctx context.Context) error {
 		return err
 	}
 	done := rekey.Changed
-	if err := u.j.append(line{Time: u.Now(), Refused: &refusals{}}); err != nil {
-		return err
-	}
-	if err := u.j.append(line{Time: u.Now(), Outcome: &done}); err != nil {
+	if err := u.j.append(line{Time: u.Now(), Refused: &refusals{}, Outcome: &done}); err != nil {
 		return err
 	}
 	u.tell(rekey.StepChange, rekey.EventDone, "changed: a fresh login with the new password opens the recorder", nil)

@@ -88,6 +88,9 @@ type Proof struct {
 	// NoDriver: nobody can try that door, or only by a risk that was not accepted,
 	// as Note says; that does not make the run fail.
 	NoDriver bool `json:"no_driver,omitempty"`
+	// Shut: the door refuses the old password and the new one alike, which the
+	// recorder took elsewhere right after; that does not make the run fail.
+	Shut bool `json:"shut,omitempty"`
 	// Locked: the recorder said that the account is locked.
 	Locked bool `json:"locked,omitempty"`
 }

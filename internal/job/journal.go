@@ -36,6 +36,7 @@ type journal struct {
 	Kept     *Kept
 	VaultID  string // set once the intent is on disk
 	Changing bool   // a change was begun; whether it happened the outcome says
+	Sent     int    // how often a change was begun
 	Refused  refusals
 	Outcome  rekey.Outcome
 	Own      []OwnAccount
@@ -62,7 +63,8 @@ type begun struct {
 	Started time.Time     `json:"started"`
 }
 
-// line is one line of the journal. One of the pointers is set.
+// line is one line of the journal. One of the pointers is set, or Refused and
+// Outcome, which are true together or not at all.
 type line struct {
 	Time     time.Time         `json:"time"`
 	Begun    *begun            `json:"begun,omitempty"`
@@ -236,11 +238,16 @@ func (j *journal) apply(l line) {
 	case l.Changing != nil:
 		if j.Changing = *l.Changing; j.Changing { // what was proved and mended was of another password
 			j.Verified, j.Proofs, j.Clock, j.Hardened, j.Findings, j.Watched = false, nil, time.Time{}, false, nil, nil
+			j.Refused = refusals{} // by another state of the recorder
+			j.Sent++
 		}
-	case l.Refused != nil:
-		j.Refused = *l.Refused
-	case l.Outcome != nil:
-		j.Outcome = *l.Outcome
+	case l.Refused != nil || l.Outcome != nil:
+		if l.Refused != nil {
+			j.Refused = *l.Refused
+		}
+		if l.Outcome != nil {
+			j.Outcome = *l.Outcome
+		}
 	case l.Own != nil:
 		j.Own = append(slices.DeleteFunc(j.Own, func(o OwnAccount) bool { return o.Interface == l.Own.Interface }), *l.Own)
 	case l.Clock != nil:

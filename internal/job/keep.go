@@ -56,6 +56,7 @@ func (u *run) keep(ctx context.Context) error {
 
 // skip records that the footage is not saved, and why.
 func (u *run) skip(ctx context.Context, why string) error {
+	why = printable(why, longest)
 	if err := u.record(ctx, "footage.skipped", u.key, "decided", map[string]string{"why": why}); err != nil {
 		return err
 	}

@@ -35,21 +35,27 @@ type lab struct {
 	most      int               // the most that ever stood
 	sent      int               // logins that came
 	limit     int
-	deaf      []rekey.InterfaceKind // doors that refuse every password
-	ignore    bool                  // takes a change and does nothing
-	onSet     error                 // what a change answers
-	sets      int                   // changes that came
-	newWrong  int                   // tries with labNew that were refused
+	deaf      []rekey.InterfaceKind          // doors that refuse every password
+	ignore    bool                           // takes a change and does nothing
+	part      rekey.InterfaceKind            // the only door at which a change is taken
+	at        map[rekey.InterfaceKind]string // the password of admin at single doors, where it is another one
+	silent    bool                           // breaks every line
+	onSet     error                          // what a change answers
+	sets      int                            // changes that came
+	newWrong  int                            // tries with labNew that were refused
 	doors     []rekey.Interface
 	rule      *rekey.PasswordRule
 	users     []rekey.ActiveUser
 	channels  []rekey.Channel
 	log       []rekey.LoginRecord
-	looks     int            // at the log
-	onLook    func(look int) // called for each, the lab locked
-	noSet     bool           // the driver cannot set that list
-	ownSets   int            // that came for ONVIF's own list
-	wall      time.Time      // its clock
+	policy    *rekey.LockPolicy // that it tells, where it is not its own
+	looks     int               // at the log
+	onLook    func(look int)    // called for each, the lab locked
+	noSet     bool              // the driver cannot set that list
+	ownSets   int               // that came for ONVIF's own list
+	wall      time.Time         // its clock
+	risks     []rekey.Risk      // that a change wants
+	upgrading bool              // it writes firmware
 }
 
 const (
@@ -97,6 +103,9 @@ func (b *lab) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.silent {
+		panic(http.ErrAbortHandler)
+	}
 	w.WriteHeader(b.login(rekey.InterfaceKind(strings.TrimPrefix(r.URL.Path, "/")), l.Account, l.Password))
 }
 
@@ -109,7 +118,11 @@ func (b *lab) login(kind rekey.InterfaceKind, account, password string) int {
 	if kind == rekey.InterfaceONVIF && b.own != nil {
 		list = b.own
 	}
-	if list[account] == password && password != "" && !slices.Contains(b.deaf, kind) {
+	want := list[account]
+	if there, is := b.at[kind]; is && account == "admin" {
+		want = there
+	}
+	if want == password && password != "" && !slices.Contains(b.deaf, kind) {
 		b.wrong = 0
 		return http.StatusOK
 	}
@@ -194,7 +207,15 @@ func (s *labSession) Close(context.Context) error { return nil }
 
 func (s *labSession) Interfaces(context.Context) ([]rekey.Interface, error) { return s.b.doors, nil }
 
+func (s *labSession) SetLockPolicy(_ context.Context, p rekey.LockPolicy) error {
+	s.b.set(func() { s.b.policy = &p })
+	return nil
+}
+
 func (s *labSession) LockPolicy(context.Context) (rekey.LockPolicy, error) {
+	if s.b.policy != nil {
+		return *s.b.policy, nil
+	}
 	return rekey.LockPolicy{Enabled: true, Tries: s.b.limit, LockFor: 30 * time.Minute}, nil
 }
 
@@ -206,8 +227,12 @@ func (s *labSession) ResetPassword(_ context.Context, account string, new rekey.
 	s.b.mu.Lock()
 	defer s.b.mu.Unlock()
 	s.b.sets++
-	if !s.b.ignore {
-		s.b.passwords[account] = new.Reveal()
+	switch {
+	case s.b.ignore:
+	case s.b.part != "":
+		s.b.at = map[rekey.InterfaceKind]string{s.b.part: new.Reveal()}
+	default:
+		s.b.passwords[account], s.b.at = new.Reveal(), nil
 	}
 	return s.b.onSet
 }
@@ -226,6 +251,14 @@ func (s *labSession) SetOwnPassword(_ context.Context, kind rekey.InterfaceKind,
 	}
 	s.b.own[account] = new.Reveal()
 	return nil
+}
+
+func (s *labSession) ChangeRisks(context.Context, bool) ([]rekey.Risk, error) { return s.b.risks, nil }
+
+func (s *labSession) Upgrading(context.Context) (bool, string, error) {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	return s.b.upgrading, "Upgrading", nil
 }
 
 func (s *labSession) ActiveUsers(context.Context) ([]rekey.ActiveUser, error) { return s.b.users, nil }

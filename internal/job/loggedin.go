@@ -17,11 +17,7 @@ func (u *run) look(ctx context.Context) {
 	if u.plan.LoggedIn, err = u.activeUsers(ctx); err != nil {
 		u.unread = append(u.unread, fmt.Sprintf("who is logged in could not be read (%v): look in the recorder's web page", err))
 	}
-	lister, ok := u.session.(rekey.ChannelLister)
-	if !ok {
-		return
-	}
-	if u.plan.Channels, err = lister.Channels(ctx); err != nil && !errors.Is(err, rekey.ErrUnsupported) {
+	if u.plan.Channels, err = u.channels(ctx); err != nil && !errors.Is(err, rekey.ErrUnsupported) {
 		u.unread = append(u.unread, fmt.Sprintf("the state of the cameras could not be read (%v): look at the recorder's screen which are dark", err))
 	}
 }
@@ -36,8 +32,15 @@ func (u *run) activeUsers(ctx context.Context) ([]rekey.ActiveUser, error) {
 	if errors.Is(err, rekey.ErrUnsupported) {
 		err = nil
 	}
+	users = slices.Clone(users[:min(len(users), mostUsers)])
+	for n, a := range users {
+		users[n] = rekey.ActiveUser{Account: clip(a.Account), Address: clip(a.Address), Client: clip(a.Client)}
+	}
 	return users, err
 }
+
+// mostUsers is how many are listed of those who are logged in.
+const mostUsers = 100
 
 // tellLoggedIn says, just before the change, who is logged in besides rekey.
 func (u *run) tellLoggedIn(ctx context.Context) {

@@ -21,7 +21,7 @@ func (u *run) find(ctx context.Context, t rekey.Target) (rekey.Identity, error) 
 		return id, err
 	}
 	if id.Init == rekey.InitFactory {
-		return id, u.factory(t)
+		return id, u.factory(id, t)
 	}
 	if id, u.key, err = u.Recognise(id, t); err != nil {
 		return id, err
@@ -31,13 +31,29 @@ func (u *run) find(ctx context.Context, t rekey.Target) (rekey.Identity, error) 
 }
 
 // factory: there is nothing to log in at. In a run by hand that is how its reset
-// button leaves a recorder, and the hands go on.
-func (u *run) factory(t rekey.Target) error {
+// button leaves a recorder, and the hands go on; its count of wrong tries is gone.
+func (u *run) factory(id rekey.Identity, t rekey.Target) error {
 	kind := rekey.ErrConflict
 	if u.j != nil && u.plan.Way.ByHand() {
 		kind = rekey.ErrWaiting
+		if err := u.forgetTries(id, t); err != nil {
+			return err
+		}
 	}
 	return fmt.Errorf("%w: %s is in factory state and has no password yet; do its first set-up at the local seat", kind, t)
+}
+
+// forgetTries empties the login budget, where that recorder is the run's.
+func (u *run) forgetTries(id rekey.Identity, t rekey.Target) error {
+	_, key, err := u.Recognise(id, t)
+	if err != nil || key != u.key {
+		return err
+	}
+	b, err := openBudget(u.Dir, key, u.Now)
+	if err != nil {
+		return err
+	}
+	return b.forget()
 }
 
 func describe(id rekey.Identity) string {
@@ -90,6 +106,10 @@ func (u *run) open(ctx context.Context) error {
 		s, err = u.driver.Open(ctx, u.plan.Recorder, u.login, u.tries)
 		return err
 	})
+	if u.proved && isRefusal(err) && errors.Is(err, rekey.ErrDenied) {
+		door, noDoor := primary(u.plan.Recorder)
+		return errors.Join(noDoor, u.fellBack(ctx, door, err))
+	}
 	if err != nil {
 		return errors.Join(err, u.record(ctx, "login", u.login.Account, result(err), map[string]string{"address": u.req.Target.String()}))
 	}
@@ -114,11 +134,11 @@ func (u *run) readPolicy(ctx context.Context) error {
 		return nil
 	}
 	policy, err := reader.LockPolicy(ctx)
-	if err != nil {
-		return nil //nolint:nilerr // it may not be readable; the catalogue's stays
+	if err != nil || (policy.Enabled && policy.Tries < 1) {
+		return nil //nolint:nilerr // it may not be readable, or be nonsense; the catalogue's stays
 	}
 	u.policy = policy
-	if !policy.Enabled || policy.Tries <= 0 {
+	if !policy.Enabled {
 		return nil
 	}
 	for _, account := range []string{u.plan.Account, u.req.Account, u.login.Account} {

@@ -80,6 +80,7 @@ func ownAccount(kind rekey.InterfaceKind, account string, err error) OwnAccount 
 	default:
 		own.Note = fmt.Sprintf("%v; set it in the recorder's web page, in the list of %s accounts", err, kind)
 	}
+	own.Note = printable(own.Note, longest)
 	return own
 }
 

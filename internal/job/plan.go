@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,6 +78,25 @@ func (u *run) risks(way rekey.Way, id rekey.Identity) []rekey.Risk {
 	return risks
 }
 
+// addRisks adds what the change would cost by the session's own word, so that it
+// is refused before hours of footage are saved. One that cannot be asked says so
+// at the change.
+func (u *run) addRisks(ctx context.Context) {
+	asker, ok := u.session.(rekey.ChangeRisker)
+	if !ok {
+		return
+	}
+	risks, err := asker.ChangeRisks(ctx, u.plan.Way.ID == rekey.WayKnownPassword)
+	if err != nil {
+		return
+	}
+	for _, r := range risks {
+		if !slices.Contains(u.plan.Risks, r) {
+			u.plan.Risks = append(u.plan.Risks, r)
+		}
+	}
+}
+
 // draw writes the plan's steps down.
 func (u *run) draw() {
 	p, way := &u.plan, u.plan.Way
@@ -143,7 +163,9 @@ func (u *run) notes(id rekey.Identity, byHand bool) []string {
 	if u.stripped(id) {
 		notes = append(notes, "earlier logins were encrypted, and now no encrypted door is seen: find out why before you go on, as somebody between may have hidden it")
 	}
-	notes = append(notes, u.loggedInNotes()...)
+	for _, n := range u.loggedInNotes() {
+		notes = append(notes, printable(n, longest))
+	}
 	return append(notes, "stop apps, video management and home automation that hold the old password first: their tries would lock the account again")
 }
 

@@ -140,7 +140,7 @@ func TestWrongTriesNeverAddUp(t *testing.T) {
 		}
 		sound := len(deaf) == 0 && own == nil
 		most := 2
-		if sound && gone == "" {
+		if (sound && gone == "") || b.limit == 3 { // there the count is cleared between the old and the new one
 			most = 1
 		}
 		if b.most > most || b.most >= b.limit || b.wrong != 0 {

@@ -34,6 +34,7 @@ type run struct {
 	session rekey.Session
 	unlock  func() error // gives the recorder back
 	proved  bool         // this process logged in with the new password
+	locked  bool         // the account was seen locked after the change
 	left    error        // what is told when all else is done: something could not be proved or mended
 }
 
@@ -87,6 +88,10 @@ func (u *run) enterAndLook(ctx context.Context) error {
 		return err
 	}
 	u.look(ctx)
+	u.addRisks(ctx)
+	if err := u.notUpgrading(ctx); err != nil {
+		return err
+	}
 	return ctx.Err()
 }
 
@@ -131,6 +136,9 @@ func (u *run) lockRecorder() (err error) {
 }
 
 func (u *run) agree(ctx context.Context) error {
+	if err := refuseRisks(u.plan.Risks, u.req.Accept); err != nil { // with those that the session told
+		return err
+	}
 	if err := u.provable(); err != nil { // before hours of footage are saved
 		return err
 	}
@@ -220,12 +228,10 @@ func (r *Runner) reopen(ctx context.Context, id string, o ResumeOptions) (_ *run
 	if u.j.Closed {
 		return nil, fmt.Errorf("%w: run %s is closed, with the outcome %s", rekey.ErrConflict, id, u.j.Outcome)
 	}
-	if o.At != nil && *o.At != u.j.Begun.Target {
-		if err := u.j.append(line{Time: r.Now(), Moved: o.At}); err != nil {
-			return nil, err
-		}
-	}
 	b := u.j.Begun
+	if o.At != nil {
+		b.Target = *o.At
+	}
 	u.plan, u.key = b.Plan, b.Key
 	before := slices.DeleteFunc(slices.Clone(b.Accept), func(r rekey.Risk) bool {
 		return r == rekey.RiskLockAccount || r == rekey.RiskNewCertificate
@@ -256,6 +262,11 @@ func (r *Runner) reopen(ctx context.Context, id string, o ResumeOptions) (_ *run
 	}
 	if err := u.lockRecorder(); err != nil {
 		return nil, err
+	}
+	if b.Target != u.j.Begun.Target { // it is the same recorder, there
+		if err := u.j.append(line{Time: r.Now(), Moved: &b.Target}); err != nil {
+			return nil, err
+		}
 	}
 	return u, u.record(ctx, "run.resumed", u.req.Account, "ok", nil)
 }

@@ -29,7 +29,7 @@ type lookout struct {
 	told     map[string]*heard
 	locked   string // who locked the account, in words
 	lockTold bool
-	more     bool // there were more clients than are named
+	more     bool // there were more clients than are named, or more of their tries than are looked at
 }
 
 // mostClients is how many clients are named. Somebody who guesses passwords can

@@ -27,6 +27,12 @@ const (
 	// cautiousLock is taken for the length of a lock when the recorder does not
 	// tell it: the longest that was seen in the field.
 	cautiousLock = 30 * time.Minute
+	// longestLock is the longest lock that is believed: one that lies further
+	// ahead was told wrongly, or the operator's clock was set back since.
+	longestLock = 24 * time.Hour
+	// mostTries is the highest limit that is believed, and the highest that was
+	// seen in the field. A recorder that tells more gets no more wrong tries.
+	mostTries = 10
 )
 
 // budget is the login budget of one recorder, on disk, shared by all
@@ -141,7 +147,7 @@ func (r *Runner) Booked(id rekey.Identity, t rekey.Target, account string) (Book
 	}
 	b := &budget{file: keyFile(r.Dir, key, ".json")}
 	all, err := b.read()
-	s := all[strings.ToLower(account)]
+	s := all[fold(account)]
 	return Booked(s), err
 }
 
@@ -149,7 +155,7 @@ func (r *Runner) Booked(id rekey.Identity, t rekey.Target, account string) (Book
 func (b *budget) limitOf(s spent) int { return cmp.Or(s.Limit, b.assumed, cautiousTries) }
 
 func (s spent) spend(now time.Time, limit int) (spent, error) {
-	if now.Before(s.Locked) {
+	if now.Before(s.Locked) && s.Locked.Sub(now) <= longestLock {
 		return s, fmt.Errorf("%w until %s; wait, without any other login, as a try would prolong it", rekey.ErrLocked, s.Locked.Format(time.DateTime))
 	}
 	if !s.Locked.IsZero() {
@@ -169,28 +175,77 @@ func (s spent) settle(now time.Time, limit int, result error) spent {
 	case result == nil:
 		s.Wrong, s.Locked = 0, time.Time{}
 	case errors.As(result, &refused):
-		if refused.TriesLeft >= 0 {
-			s.Wrong = max(limit-refused.TriesLeft, 0)
+		if refused.TriesLeft >= 0 { // it was refused, whatever the limit is: one stands at least
+			s.Wrong = max(limit-refused.TriesLeft, 1)
 		}
 		if errors.Is(refused.Kind, rekey.ErrLocked) {
-			s.Locked = now.Add(cmp.Or(max(refused.LockedFor, 0), cautiousLock))
+			s.Locked = now.Add(min(cmp.Or(max(refused.LockedFor, 0), cautiousLock), longestLock))
 		}
 	}
 	return s
 }
 
-// limit takes over what the recorder says of its lock policy.
+// limit takes over what the recorder says of its lock policy, which is one for
+// all accounts.
 func (b *budget) limit(account string, tries int) error {
+	return b.limits(account, func(spent) int { return min(tries, mostTries) })
+}
+
+// limitAtMost is for a policy that is about to be set: what holds before it and
+// after it is not more.
+func (b *budget) limitAtMost(account string, tries int) error {
+	return b.limits(account, func(s spent) int { return min(tries, b.limitOf(s)) })
+}
+
+func (b *budget) limits(account string, of func(spent) int) error {
+	return b.edit(func(all map[string]spent) error {
+		if _, booked := all[fold(account)]; !booked {
+			all[fold(account)] = spent{}
+		}
+		for name, s := range all {
+			s.Limit = of(s)
+			all[name] = s
+		}
+		return nil
+	})
+}
+
+// forget is for a recorder in factory state: its accounts and its count are gone.
+func (b *budget) forget() error {
+	return b.edit(func(all map[string]spent) error {
+		clear(all)
+		return nil
+	})
+}
+
+// lift is for a recorder whose lock may be gone, as a person says who has reset
+// it: one try may be made, and no more.
+func (b *budget) lift(account string) error {
 	return b.update(account, func(s spent) (spent, error) {
-		s.Limit = tries
+		if b.now().Before(s.Locked) {
+			s.Locked, s.Wrong = time.Time{}, max(b.limitOf(s)-keptBack-1, 0)
+		}
 		return s, nil
 	})
 }
 
-// update changes what is booked for an account. Names are folded, as recorders
-// may fold them: Admin and admin share their tries.
+// fold brings the spellings of an account together that a recorder may take for
+// one: Admin and admin share their tries.
+func fold(account string) string { return strings.ToLower(strings.TrimSpace(account)) }
+
+// update changes what is booked for an account.
 func (b *budget) update(account string, change func(spent) (spent, error)) error {
-	account = strings.ToLower(account)
+	return b.edit(func(all map[string]spent) error {
+		next, err := change(all[fold(account)])
+		if err == nil {
+			all[fold(account)] = next
+		}
+		return err
+	})
+}
+
+// edit changes what is booked; other processes wait.
+func (b *budget) edit(change func(map[string]spent) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	unlock, err := durable.Lock(ctx, b.file+".lock")
@@ -199,7 +254,7 @@ func (b *budget) update(account string, change func(spent) (spent, error)) error
 	}
 	all, err := b.read()
 	if err == nil {
-		all[account], err = change(all[account])
+		err = change(all)
 	}
 	if err == nil {
 		err = b.write(all)

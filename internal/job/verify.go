@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"rekey"
 )
@@ -12,15 +13,16 @@ import (
 // verify proves by fresh logins, interface by interface, that the new password
 // opens the recorder and the old one does not. The old one is tried just
 // before the new one, whose success clears the recorder's count of wrong tries:
-// so no more than one wrong try stands against the account, and two for a moment
-// where a door refuses the right password as well, for which there was room.
+// so no more than one wrong try stands against the account. Where a door refuses
+// the right password as well two stand for a moment, but not on a recorder that
+// locks after three: there the count is cleared in between.
 func (u *run) verify(ctx context.Context) error {
 	u.login = rekey.Login{Account: u.plan.Account, Password: u.new}
 	if !u.proved { // another process did: it may have been changed again since
 		if did, err := u.settle(ctx); err != nil {
 			return err
 		} else if !did {
-			return fmt.Errorf("%w: the new password, proved before, is refused now: somebody set another one, or the recorder fell back to its old state", rekey.ErrUnknown)
+			return errFellBack
 		}
 	}
 	if u.j.Verified {
@@ -36,11 +38,12 @@ func (u *run) verify(ctx context.Context) error {
 		return err
 	}
 	before := u.clock(ctx)
-	proofs := u.proveAll(ctx, doors)
-	if err := ctx.Err(); err != nil { // what was not tried is not proved
+	proofs, err := u.proveAll(ctx, doors)
+	if err := cmp.Or(ctx.Err(), err); err != nil { // what was not tried is not proved
 		return err
 	}
 	u.left = unproved(proofs)
+	u.locked = slices.ContainsFunc(proofs, func(p Proof) bool { return p.Locked })
 	if err := u.record(ctx, "password.verified", u.plan.Account, result(u.left), proofDetail(proofs)); err != nil {
 		return err
 	}
@@ -73,51 +76,61 @@ func (u *run) doors(ctx context.Context) ([]rekey.Interface, error) {
 	if errors.Is(err, rekey.ErrUnsupported) {
 		return u.plan.Recorder.Interfaces, nil
 	}
-	return doors, err
+	return doors[:min(len(doors), mostDoors)], err
 }
+
+// mostDoors is how many doors are tried: more than any recorder has.
+const mostDoors = 64
 
 // proveAll goes from door to door. Where a door leaves a wrong try standing, or
 // shows another state than the rest, the new password is tried again where it
 // worked before: that clears the count. When it does not open that door either,
 // or the account is locked, nothing more is tried.
-func (u *run) proveAll(ctx context.Context, doors []rekey.Interface) []Proof {
-	proofs := make([]Proof, 0, len(doors))
+func (u *run) proveAll(ctx context.Context, doors []rekey.Interface) (proofs []Proof, err error) {
 	stop := ""
 	for _, d := range doors {
 		p := Proof{Interface: d, New: NotTried, Old: NotTried, Note: stop}
 		if stop == "" {
-			p, stop = u.prove(ctx, d)
+			if p, stop, err = u.prove(ctx, d); err != nil {
+				return proofs, err
+			}
 		}
 		proofs = append(proofs, p)
 		u.tell(rekey.StepVerify, rekey.EventProgress, p.words(), map[string]string{"interface": d.String(), "new": string(p.New), "old": string(p.Old)})
 		u.point("proved " + string(d.Kind))
 	}
-	return proofs
+	return proofs, nil
 }
 
 // prove tries old, then new, on one interface, and tells why no other may be
-// tried after it.
-func (u *run) prove(ctx context.Context, d rekey.Interface) (p Proof, stop string) {
-	p, err := u.tryBoth(ctx, d)
-	if errors.Is(err, rekey.ErrLocked) {
-		p.Locked = true
-		return p, "not tried: the account is locked; wait, without any login"
-	}
+// tried after it. An error means that the new password is in force no more.
+func (u *run) prove(ctx context.Context, d rekey.Interface) (p Proof, stop string, err error) {
+	p, err = u.tryBoth(ctx, d)
 	wrong, bookErr := u.tries.standing(u.plan.Account)
-	if p.New == Opens || (bookErr == nil && wrong == 0 && p.Old != Opens) {
-		return p, ""
+	door, noDoor := primary(u.plan.Recorder)
+	switch {
+	case errors.Is(err, rekey.ErrUnknown):
+		return p, "", err
+	case errors.Is(err, rekey.ErrLocked):
+		p.Locked = true
+		return p, "not tried: the account is locked; wait, without any login", nil
+	case p.New == Opens || (bookErr == nil && wrong == 0 && p.Old != Opens):
+		return p, "", nil
+	case noDoor == nil && same(door, d) && p.New == Refused:
+		return p, "", u.fellBack(ctx, d, err)
 	}
-	stop = "not tried after what " + d.String() + " said"
-	if door, err := primary(u.plan.Recorder); err != nil || (same(door, d) && p.New == Refused) {
-		return p, stop
-	}
-	if err := u.clear(ctx); err != nil {
-		return p, stop
+	switch err := u.clear(ctx); {
+	case errors.Is(err, rekey.ErrUnknown):
+		return p, "", err
+	case err != nil:
+		p.Locked = errors.Is(err, rekey.ErrLocked)
+		return p, "not tried after what " + d.String() + " said", nil
 	}
 	if p.New == Refused {
+		p.Shut = p.Old == Dead && d.Kind != rekey.InterfaceONVIF // whose list of its own is to be mended
 		p.Note = "the recorder took the same password elsewhere right after: this door has accounts of its own, or a fault in its login; look at it in the recorder's web page"
 	}
-	return p, ""
+	return p, "", nil
 }
 
 // tryBoth tries old, then new. The new one is not tried where the old one opens.
@@ -139,12 +152,31 @@ func (u *run) tryBoth(ctx context.Context, d rekey.Interface) (p Proof, err erro
 	if p.NoDriver = untriable(err); p.NoDriver {
 		return p, err
 	}
+	if err := u.makeRoom(ctx, d); err != nil {
+		p.Note = printable(err.Error(), longest)
+		return p, err
+	}
 	err = u.proven(func() error { return u.check(ctx, d, u.new) })
 	note := ""
 	p.New, note = verdict(err, Refused)
 	p.NoDriver = untriable(err)
 	p.Note = cmp.Or(note, p.Note, old)
 	return p, err
+}
+
+// makeRoom clears the count between the old password and the new one where the
+// second refusal would leave none but the last try.
+func (u *run) makeRoom(ctx context.Context, d rekey.Interface) error {
+	const both = 2 // the new password, and the login that clears the count
+	wrong, err := u.tries.standing(u.plan.Account)
+	if err != nil {
+		return err
+	}
+	room, err := u.tries.room(u.plan.Account)
+	if door, noDoor := primary(u.plan.Recorder); err != nil || wrong == 0 || room >= both || noDoor != nil || same(door, d) {
+		return err
+	}
+	return u.clear(ctx)
 }
 
 // verdict is what a login showed; what could not be tried says why.
@@ -155,7 +187,7 @@ func verdict(err error, refused Verdict) (Verdict, string) {
 	case isRefusal(err) && errors.Is(err, rekey.ErrDenied):
 		return refused, ""
 	}
-	return NotTried, err.Error()
+	return NotTried, printable(err.Error(), longest)
 }
 
 // unproved is what is left to say of proofs that are not as they should be.
@@ -167,9 +199,9 @@ func unproved(proofs []Proof) error {
 			errs = append(errs, fmt.Errorf("%w: the old password still opens %s, which has accounts of its own: set it in that list, in the recorder's web page", rekey.ErrVerify, p.Interface))
 		case p.Old == Opens:
 			errs = append(errs, fmt.Errorf("%w: the old password still opens %s", rekey.ErrVerify, p.Interface))
-		case p.New == Refused:
+		case p.New == Refused && !p.Shut:
 			errs = append(errs, fmt.Errorf("%w: %s refuses the new password", rekey.ErrVerify, p.Interface))
-		case p.New != Opens && !p.NoDriver:
+		case p.New == NotTried && !p.NoDriver:
 			errs = append(errs, fmt.Errorf("%w: the new password could not be tried on %s: %s", rekey.ErrVerify, p.Interface, p.Note))
 		}
 	}
@@ -192,6 +224,8 @@ func (p Proof) words() string {
 		return s + "the new password opens it, the old one is dead"
 	case p.New == Opens:
 		return s + "the new password opens it; " + p.Note
+	case p.Shut:
+		return s + "neither the new password nor the old one opens it"
 	case p.New == Refused:
 		return s + "the new password is refused"
 	}
@@ -200,9 +234,13 @@ func (p Proof) words() string {
 
 // proofSummary is told where nothing is left to say against the proofs.
 func proofSummary(proofs []Proof) string {
-	opens, dead := 0, 0
+	opens, dead, shut := 0, 0, 0
 	for _, p := range proofs {
-		if p.New == Opens {
+		switch {
+		case p.Shut:
+			shut++
+			continue
+		case p.New == Opens:
 			opens++
 		}
 		if p.Old == Dead {
@@ -218,8 +256,11 @@ func proofSummary(proofs []Proof) string {
 	default:
 		s += fmt.Sprintf("; the old one was tried on %d and is dead there", dead)
 	}
-	if opens < len(proofs) {
-		s += fmt.Sprintf("; %d more cannot be tried", len(proofs)-opens)
+	if shut > 0 {
+		s += fmt.Sprintf("; %d more take neither", shut)
+	}
+	if more := len(proofs) - opens - shut; more > 0 {
+		s += fmt.Sprintf("; %d more cannot be tried", more)
 	}
 	return s
 }

@@ -41,6 +41,9 @@ func (u *run) watch(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	for n := range w.Notes {
+		w.Notes[n] = printable(w.Notes[n], longest)
+	}
 	if err := u.j.append(line{Time: u.Now(), Watched: &w}); err != nil {
 		return err
 	}
@@ -74,7 +77,7 @@ func (u *run) clock(ctx context.Context) time.Time {
 		return time.Time{}
 	}
 	at, err := reader.Clock(ctx)
-	if err != nil {
+	if err != nil || !writable(at) {
 		return time.Time{}
 	}
 	u.apart = at.Sub(u.Now())
@@ -133,9 +136,10 @@ func (u *run) staleClients(ctx context.Context, w *watched) error {
 		}
 	}
 	if l.more {
-		w.Notes = append(w.Notes, fmt.Sprintf("more than %d clients came with wrong passwords: somebody may be guessing; take the recorder off the internet", mostClients))
+		w.Notes = append(w.Notes, fmt.Sprintf("more than %d clients came with wrong passwords, or more than %d times: somebody may be guessing; take the recorder off the internet", mostClients, mostRecords))
 	}
 	if l.locked != "" {
+		u.locked = true
 		w.Notes = append(w.Notes, l.locked)
 	}
 	w.Stale = l.clients()
@@ -156,19 +160,19 @@ func logNote(err error) string {
 	return fmt.Sprintf("the recorder's log could not be watched to the end: %v", err)
 }
 
+// Bounds of one look at the log.
+const (
+	mostRecords = 10000 // who comes more often is known by then
+	oneLook     = time.Minute
+)
+
 // readLog takes one look.
 func (u *run) readLog(ctx context.Context, log rekey.LoginLogReader, l *lookout) error {
-	var records []rekey.LoginRecord
-	const most = 10000 // a client that comes more often is known by then
-	err := log.Logins(ctx, l.since, func(r rekey.LoginRecord) error {
-		if strings.EqualFold(r.Account, u.plan.Account) && r.Time.After(l.since.Truncate(time.Second)) && len(records) < most {
-			records = append(records, r)
-		}
-		return nil
-	})
+	records, err := u.records(ctx, log, l.since)
 	if err != nil {
 		return err
 	}
+	l.more = l.more || len(records) == mostRecords
 	records = without(records, u.ownTries())
 	for _, c := range tally(records) {
 		known := l.told[c.key()]
@@ -180,7 +184,7 @@ func (u *run) readLog(ctx context.Context, log rekey.LoginLogReader, l *lookout)
 			known = &heard{}
 			l.told[c.key()] = known
 		}
-		if c.Tries > known.Tries {
+		if c.Tries > known.Tries || c.Last.After(known.Last) {
 			known.StaleClient, known.at = c, time.Now()
 		}
 	}
@@ -190,6 +194,34 @@ func (u *run) readLog(ctx context.Context, log rekey.LoginLogReader, l *lookout)
 	return nil
 }
 
+// records are the logins and refused tries of the account after since, as many
+// as are looked at.
+func (u *run) records(ctx context.Context, log rekey.LoginLogReader, since time.Time) (all []rekey.LoginRecord, err error) {
+	ctx, cancel := context.WithTimeout(ctx, oneLook)
+	defer cancel()
+	since = since.Truncate(time.Second)
+	err = log.Logins(ctx, since, func(r rekey.LoginRecord) error {
+		if len(all) == mostRecords {
+			return errEnough
+		}
+		if strings.EqualFold(r.Account, u.plan.Account) && r.Time.After(since) && writable(r.Time) {
+			r.Account, r.Address, r.Client = clip(r.Account), clip(r.Address), clip(r.Client)
+			all = append(all, r)
+		}
+		return nil
+	})
+	if len(all) == mostRecords {
+		err = nil
+	}
+	return all, err
+}
+
+// errEnough ends a look; nobody sees it.
+var errEnough = errors.New("enough records")
+
+// writable tells whether the journal can hold a time that a recorder told.
+func writable(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
+
 // tellStale tells who is new, and who has been silent for half of the time.
 func (u *run) tellStale(l *lookout) {
 	for _, c := range l.told {
@@ -198,7 +230,7 @@ func (u *run) tellStale(l *lookout) {
 			c.named = true
 			u.tell(rekey.StepWatch, rekey.EventProgress, "still comes with the old password: "+c.words()+"; give it the new one or stop it", fields)
 		}
-		quiet := u.req.Watch > 0 && time.Since(c.at) >= u.req.Watch/2
+		quiet := u.req.Watch > 0 && !l.more && time.Since(c.at) >= u.req.Watch/2
 		if quiet && !c.Silent {
 			u.tell(rekey.StepWatch, rekey.EventProgress, "has fallen silent: "+c.words(), fields)
 		}
