@@ -53,6 +53,7 @@ type CGITraits struct {
 	Broken    bool   // every digest is refused, and counts
 	Passwords Passwords
 	Manager   ManagerForm
+	BareDisks bool // disks are listed as list[n], and not as list.info[n]
 }
 
 // Passwords say where CGI takes passwords in a query.
@@ -162,11 +163,12 @@ var faces = map[Face]Traits{
 	},
 	// Known of a camera of 2014: Basic, realm Device_CGI. Assumed: that such a
 	// recorder takes no digest, has no RPC2, no ONVIF and no HTTPS; 5 tries for 30
-	// minutes; the digits of the version and the day.
+	// minutes; the digits of the version and the day; that it is one of those that
+	// list their disks as list[n], which is told of some firmware.
 	FaceBasic2014: {
 		Vendor: "Lorex", Model: "LHV2008", Class: "DVR", Firmware: "2.420.0000.0.R", BuildDate: "2014-06-17",
 		Rule: sixCharacters, Lock: lockAfter(5), SDKPort: 35000, MaxConnections: 10,
-		CGI: CGITraits{Basic: true, Passwords: PasswordsAnywhere, Manager: ManagerDocument},
+		CGI: CGITraits{Basic: true, Passwords: PasswordsAnywhere, Manager: ManagerDocument, BareDisks: true},
 	},
 }
 

@@ -1,10 +1,6 @@
 package lan
 
-import (
-	"fmt"
-
-	"rekey/internal/recorder"
-)
+import "rekey/internal/recorder"
 
 // What a recorder of this class says of itself and is no setting. A recorder
 // gives 31 as its device type; the model stands in updateSerial.
@@ -14,9 +10,6 @@ const (
 	hardwareVersion = "1.00"
 	webVersion      = "3.2.7.147280"
 	timeLayout      = "2006-01-02 15:04:05"
-	diskName        = "/dev/sda"
-	diskMount       = "/mnt/dvr"
-	diskBytes       = 2000398934016
 )
 
 func boxModel(i recorder.Info) string  { return i.Model }
@@ -72,24 +65,6 @@ func cgiProductDefinition(c *cgiCall) error {
 
 func cgiCurrentTime(c *cgiCall) error {
 	c.line("result", c.box.Now().Format(timeLayout))
-	return nil
-}
-
-// cgiStorage tells of one disk. Numbers of bytes are printed as the family does.
-func cgiStorage(c *cgiCall) error {
-	c.line("list.info[0].Name", diskName)
-	c.line("list.info[0].State", "Success")
-	c.line("list.info[0].HealthDataFlag", 0)
-	c.line("list.info[0].Detail[0].Path", diskMount)
-	c.line("list.info[0].Detail[0].Type", "ReadWrite")
-	c.line("list.info[0].Detail[0].IsError", false)
-	c.line("list.info[0].Detail[0].TotalBytes", fmt.Sprintf("%d.000000", diskBytes))
-	c.line("list.info[0].Detail[0].UsedBytes", fmt.Sprintf("%d.000000", c.footage.Used()))
-	return nil
-}
-
-func cgiStorageNames(c *cgiCall) error {
-	c.line("list[0]", diskName)
 	return nil
 }
 

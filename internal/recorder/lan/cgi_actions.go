@@ -25,6 +25,7 @@ var cgiModules = map[string]map[string]action{
 		"getUserInfoAll":          {admin: true, do: cgiUsers},
 		"getActiveUserInfoAll":    {admin: true, do: cgiActiveUsers},
 		"getGroupInfoAll":         {admin: true, do: cgiGroups},
+		"getGroupInfo":            {admin: true, do: cgiGroup},
 		"addUser":                 {admin: true, on: cgiPasswords, do: cgiAddUser},
 		"deleteUser":              {admin: true, do: cgiDeleteUser},
 		"modifyPassword":          {on: cgiPasswords, do: cgiModifyPassword},
@@ -55,6 +56,9 @@ var cgiModules = map[string]map[string]action{
 	"storageDevice.cgi": {
 		"getDeviceAllInfo":   {do: cgiStorage},
 		"factory.getCollect": {do: cgiStorageNames},
+	},
+	"upgrader.cgi": {
+		"getState": {admin: true, do: cgiUpgradeState},
 	},
 	"netApp.cgi": {
 		"getInterfaces": {do: cgiInterfaces},

@@ -50,10 +50,6 @@ func rpcProductDefinition(c *rpcCall) (any, any, error) {
 	return true, map[string]int{"definition": n}, nil
 }
 
-func rpcStorageNames(*rpcCall) (any, any, error) {
-	return true, map[string][]string{"names": {diskName}}, nil
-}
-
 // Bits of Init in discovery replies: set up or not; public access off; phone
 // link off; a reset of the password is offered (at the local seat).
 const (

@@ -26,6 +26,7 @@ var sessionMethods = map[string]method{
 	"userManager.getUserInfoAll":       {admin: true, do: rpcUsers},
 	"userManager.getActiveUserInfoAll": {admin: true, do: rpcActiveUsers},
 	"userManager.getGroupInfoAll":      {admin: true, do: rpcGroups},
+	"userManager.getGroupInfo":         {admin: true, do: rpcGroup},
 	"userManager.addUser":              {admin: true, on: hasEnvelope, do: rpcNeedsEnvelope},
 	"userManager.deleteUser":           {admin: true, do: rpcDeleteUser},
 	"userManager.modifyPassword":       {on: hasEnvelope, do: rpcNeedsEnvelope},
@@ -60,7 +61,13 @@ var sessionMethods = map[string]method{
 	"log.doSeekFind": {admin: true, do: rpcLogSeek},
 	"log.stopFind":   {admin: true, do: rpcLogStop},
 
-	"storage.getDeviceNames": {do: rpcStorageNames},
+	"storage.getDeviceNames":   {do: rpcStorageNames},
+	"storage.factory.instance": {do: rpcStorageInstance},
+	"storage.getDeviceInfo":    {do: rpcStorage},
+	"storage.getDeviceAllInfo": {do: rpcStorage},
+
+	"upgrader.factory.instance": {admin: true, do: rpcUpgraderInstance},
+	"upgrader.getState":         {admin: true, do: rpcUpgradeState},
 }
 
 // outsideMethods is what /OutsideCmd answers without a login. Nothing here

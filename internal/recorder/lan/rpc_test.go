@@ -216,7 +216,7 @@ func TestRPCReads(t *testing.T) {
 		{"userManager.getGroupInfoAll", "null", "group", `"Name":"admin"`},
 		{"configManager.getConfig", `{"name":"General"}`, "table", `"LockLoginTimes":5`},
 		{"configManager.getConfig", `{"name":"UPnP"}`, "table", `"MapTable":[{`},
-		{"storage.getDeviceNames", "null", "names", "/dev/sda"},
+		{"storage.getDeviceNames", "null", "list", "/dev/sda"},
 	} {
 		r := g.rpc(s, c.method, c.params)
 		if string(r.Result) != "true" || !strings.Contains(string(r.Params[c.key]), c.want) {

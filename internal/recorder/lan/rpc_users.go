@@ -56,6 +56,19 @@ func rpcGroups(*rpcCall) (any, any, error) {
 	return true, map[string]any{"group": groups()}, nil
 }
 
+// rpcGroup tells of one group. Assumed: that RPC2 has it, as CGI does.
+func rpcGroup(c *rpcCall) (any, any, error) {
+	var p struct{ Name string }
+	if err := c.params(&p); err != nil {
+		return nil, nil, err
+	}
+	g, known := groupNamed(p.Name)
+	if !known {
+		return nil, nil, errParameter
+	}
+	return true, map[string]group{"group": g}, nil
+}
+
 func rpcDeleteUser(c *rpcCall) (any, any, error) {
 	var p struct{ Name string }
 	if err := c.params(&p); err != nil {

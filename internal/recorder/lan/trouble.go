@@ -26,6 +26,9 @@ const (
 	Uninitialised               // nobody has set it up: CGI and RTSP 401, RPC2 268632086, DevInit says so
 	RedirectToHTTPS             // plain HTTP is answered with 302 to HTTPS
 	ChangesNothing              // a change of a password is answered OK and not made
+	DiskError                   // the disk is there and says that it is broken
+	NoDisk                      // there is no disk in it
+	Upgrading                   // firmware is being written
 )
 
 // Set makes the recorder have this trouble from now on.

@@ -2,6 +2,7 @@ package lan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"rekey"
@@ -25,6 +26,15 @@ func groups() []group {
 		{recorder.GroupAdmin, 1, "administrator group", append([]string{"AuthUserMag", "AuthSysCfg", "AuthSysInfo", "AuthBackup"}, view...)},
 		{recorder.GroupUser, 2, "user group", view},
 	}
+}
+
+func groupNamed(name string) (group, bool) {
+	all := groups()
+	i := slices.IndexFunc(all, func(g group) bool { return g.Name == name })
+	if i < 0 {
+		return group{}, false
+	}
+	return all[i], true
 }
 
 // changedAt prints when a password was last set; the zero time for never.
@@ -66,14 +76,28 @@ func (l *lan) groupOf(account string) string {
 
 func cgiGroups(c *cgiCall) error {
 	for i, g := range groups() {
-		c.line(fmt.Sprintf("group[%d].Name", i), g.Name)
-		c.line(fmt.Sprintf("group[%d].Id", i), g.ID)
-		c.line(fmt.Sprintf("group[%d].Memo", i), g.Memo)
-		for j, right := range g.AuthorityList {
-			c.line(fmt.Sprintf("group[%d].AuthorityList[%d]", i, j), right)
-		}
+		c.group(fmt.Sprintf("group[%d]", i), g)
 	}
 	return nil
+}
+
+func cgiGroup(c *cgiCall) error {
+	g, known := groupNamed(c.q["name"])
+	if !known {
+		return errBadRequest
+	}
+	c.group("group", g)
+	return nil
+}
+
+// group prints one group below at.
+func (c *cgiCall) group(at string, g group) {
+	c.line(at+".Name", g.Name)
+	c.line(at+".Id", g.ID)
+	c.line(at+".Memo", g.Memo)
+	for i, right := range g.AuthorityList {
+		c.line(fmt.Sprintf("%s.AuthorityList[%d]", at, i), right)
+	}
 }
 
 // takesPassword refuses a password in the query over plain HTTP where the
