@@ -3,11 +3,14 @@
 package rekeytest
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -32,10 +35,39 @@ type Box struct {
 	// Lacks are the tests that the family has no ability for, and why: what is
 	// tested in their place is that the driver says so.
 	Lacks map[string]string
+	// Remarks are what a test leaves out on this box.
+	Remarks map[string]string
 	// Untried are doors that it tells of and that the family cannot try, and why.
 	Untried map[rekey.InterfaceKind]string
+	// Refusing are doors that refuse the right password, and why.
+	Refusing map[rekey.InterfaceKind]string
 	// Lock is what it tells somebody whom it locked out.
 	Lock LockWords
+
+	NoClient bool                    // its list of who is logged in does not tell their client
+	Camera   Camera                  // behind it, with its own password
+	Rule     rekey.PasswordRule      // of passwords, as it tells it
+	Longest  string                  // password that its rule just allows; empty: 32 characters
+	OwnList  rekey.InterfaceKind     // the interface that has accounts of its own
+	TryOwn   func(rekey.Login) error // tries a login of that list, by another driver
+	Recovery rekey.Recovery          // what it tells of its reset to anybody
+	Asked    func() []string         // what it was asked so far; nil: it keeps no record
+	// Knock has another client, at that address, try a login once.
+	Knock func(t *testing.T, from netip.Addr, l rekey.Login)
+	// Changes is how often it was asked to change a password; nil: it does not count.
+	Changes func() int
+	// Upgrade has it tell that firmware is being written, BreakDisk that its disk is
+	// broken; nil: it cannot.
+	Upgrade, BreakDisk func()
+}
+
+// Camera is a channel of a box. The box logs in there with the password of its
+// own administrator, so that it goes dark when that one is changed, until the box
+// is given the login that the camera takes.
+type Camera struct {
+	Channel int // 0: there is none
+	Login   rekey.Login
+	Untold  bool // the box does not tell how its cameras are
 }
 
 // LockWords is how much a recorder says of its lock.
@@ -48,35 +80,54 @@ const (
 	LockUnsaid                   // a refusal as any other
 )
 
-// RunDriver tests every ability of a driver. plug switches on a new recorder
-// for each test and off at its end.
-func RunDriver(t *testing.T, d rekey.Driver, plug func(t *testing.T) Box) {
+// abilities are the tests of a driver on a box, by what is told of them.
+var abilities = map[string]func(*testing.T, rekey.Driver, Box){
+	"identify":                identify,
+	"who is logged in":        whoIsLoggedIn,
+	"accounts":                accounts,
+	"clock":                   clock,
+	"lock policy":             lockPolicy,
+	"services":                services,
+	"settings":                settings,
+	"recordings":              recordings,
+	"channels":                channels,
+	"logins log":              loginsLog,
+	"own accounts":            ownAccounts,
+	"recovery description":    recoveryDescription,
+	"password rule":           passwordRule,
+	"a wrong try counts once": wrongCountsOnce,
+	"lock":                    lock,
+	"set password":            setPassword,
+	"set password by HTTPS":   setPasswordByHTTPS,
+	"set password refused":    setPasswordRefused,
+	"reset password":          resetPassword,
+	"password round trips":    roundTrips,
+	"stream door":             streamDoor,
+	"untried doors":           untriedDoors,
+	"storage":                 storage,
+	"upgrading":               upgrading,
+	"groups":                  groups,
+}
+
+// RunDriver tests every ability of a driver on a face, and notes what came of it
+// in the matrix. plug switches on a new recorder for each test and off at its end.
+func RunDriver(t *testing.T, m *Matrix, face string, d rekey.Driver, plug func(t *testing.T) Box) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, rekey.Driver, Box){
-		"identify":                identify,
-		"who is logged in":        whoIsLoggedIn,
-		"accounts":                accounts,
-		"clock":                   clock,
-		"lock policy":             lockPolicy,
-		"services":                services,
-		"settings":                settings,
-		"recordings":              recordings,
-		"a wrong try counts once": wrongCountsOnce,
-		"lock":                    lock,
-		"set password":            setPassword,
-		"set password by HTTPS":   setPasswordByHTTPS,
-		"set password refused":    setPasswordRefused,
-		"reset password":          resetPassword,
-	} {
+	for name, test := range abilities {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := plug(t)
 			if b.Password == "" {
 				b.Password = goodPassword
 			}
-			if b.Lacks[name] != "" {
+			why := b.Lacks[name]
+			if why != "" {
 				test = lacking(name)
 			}
+			if b.HTTPS == (rekey.Target{}) && name == "set password by HTTPS" {
+				why = "it has no HTTPS"
+			}
+			t.Cleanup(func() { m.note(cell{d.Family(), face, name}, why, b.Remarks[name], t.Failed()) })
 			test(t, d, b)
 		})
 	}
@@ -123,8 +174,8 @@ func look(t *testing.T, d rekey.Driver, at rekey.Target) rekey.Identity {
 }
 
 // open logs in; the session is closed with the test, if it is alive then. With
-// the right password it may cost the login and one more at another door, and
-// nothing of it may stay spent.
+// the right password it may cost the login, one more at another door and one for
+// each stream that is played, and nothing of it may stay spent.
 func open(t *testing.T, d rekey.Driver, at rekey.Target, l rekey.Login) rekey.Session {
 	t.Helper()
 	book := &Book{}
@@ -133,18 +184,28 @@ func open(t *testing.T, d rekey.Driver, at rekey.Target, l rekey.Login) rekey.Se
 		t.Fatalf("open %s: %v", at, err)
 	}
 	t.Cleanup(func() {
-		_ = s.Close(t.Context())
-		if book.Spent > 2 || book.Given != book.Spent || book.Refused != 0 {
+		_ = s.Close(context.WithoutCancel(t.Context())) // which has ended by now
+		if book.Spent > 2+played || book.Given != book.Spent || book.Refused != 0 {
 			t.Errorf("a session cost %d logins, %d given back, %d refused", book.Spent, book.Given, book.Refused)
 		}
 	})
 	return s
 }
 
+// can is an ability that a session has to have.
+func can[A any](t *testing.T, s any) A {
+	t.Helper()
+	a, is := s.(A)
+	if !is {
+		t.Fatalf("%T has not %s", s, reflect.TypeFor[A]())
+	}
+	return a
+}
+
 // doors are all that the recorder tells of itself.
 func doors(t *testing.T, s rekey.Session) []rekey.Interface {
 	t.Helper()
-	list, err := s.(rekey.InterfaceLister).Interfaces(t.Context())
+	list, err := can[rekey.InterfaceLister](t, s).Interfaces(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +217,9 @@ func doors(t *testing.T, s rekey.Session) []rekey.Interface {
 func tried(t *testing.T, d rekey.Driver, b Box, list []rekey.Interface) (few []rekey.Interface) {
 	t.Helper()
 	for _, i := range list {
+		if b.Refusing[i.Kind] != "" {
+			continue
+		}
 		if b.Untried[i.Kind] == "" {
 			few = append(few, i)
 			continue
@@ -166,40 +230,6 @@ func tried(t *testing.T, d rekey.Driver, b Box, list []rekey.Interface) (few []r
 		}
 	}
 	return few
-}
-
-// lacking tests that a session says what it cannot do.
-func lacking(name string) func(*testing.T, rekey.Driver, Box) {
-	return func(t *testing.T, d rekey.Driver, b Box) {
-		s := open(t, d, b.HTTP, b.Admin)
-		err := rekey.ErrUnsupported // a session without the ability says it, too
-		switch name {
-		case "who is logged in":
-			if a, is := s.(rekey.ActiveUserLister); is {
-				_, err = a.ActiveUsers(t.Context())
-			}
-		case "lock policy":
-			if a, is := s.(rekey.LockPolicyReader); is {
-				_, err = a.LockPolicy(t.Context())
-			}
-			if a, is := s.(rekey.LockPolicySetter); is && errors.Is(err, rekey.ErrUnsupported) {
-				err = a.SetLockPolicy(t.Context(), rekey.LockPolicy{Enabled: true, Tries: 4, LockFor: 10 * time.Minute})
-			}
-		case "settings":
-			if a, is := s.(rekey.SettingsReader); is {
-				_, err = a.Settings(t.Context())
-			}
-		case "recordings":
-			if a, is := s.(rekey.RecordingLister); is {
-				err = a.Recordings(t.Context(), b.From, b.To, func(rekey.Recording) error { return nil })
-			}
-		default:
-			t.Fatalf("nobody may lack %q", name)
-		}
-		if !errors.Is(err, rekey.ErrUnsupported) {
-			t.Errorf("%s, which it has not: %v", name, err)
-		}
-	}
 }
 
 // oneOfEach leaves one door of each kind.
@@ -239,7 +269,7 @@ func identify(t *testing.T, d rekey.Driver, b Box) {
 }
 
 func whoIsLoggedIn(t *testing.T, d rekey.Driver, b Box) {
-	watch := open(t, d, b.HTTP, b.Admin).(rekey.ActiveUserLister)
+	watch := can[rekey.ActiveUserLister](t, open(t, d, b.HTTP, b.Admin))
 	other, err := d.Open(t.Context(), look(t, d, b.HTTP), b.Second, &Book{})
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +280,7 @@ func whoIsLoggedIn(t *testing.T, d rekey.Driver, b Box) {
 			t.Fatal(err)
 		}
 		return slices.ContainsFunc(users, func(u rekey.ActiveUser) bool {
-			return u.Account == b.Second.Account && u.Address != "" && u.Client != ""
+			return u.Account == b.Second.Account && u.Address != "" && (u.Client != "" || b.NoClient)
 		})
 	}
 	if !here() {
@@ -265,7 +295,7 @@ func whoIsLoggedIn(t *testing.T, d rekey.Driver, b Box) {
 }
 
 func accounts(t *testing.T, d rekey.Driver, b Box) {
-	list, err := open(t, d, b.HTTP, b.Admin).(rekey.AccountLister).Accounts(t.Context())
+	list, err := can[rekey.AccountLister](t, open(t, d, b.HTTP, b.Admin)).Accounts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +307,7 @@ func accounts(t *testing.T, d rekey.Driver, b Box) {
 }
 
 func clock(t *testing.T, d rekey.Driver, b Box) {
-	now, err := open(t, d, b.HTTP, b.Admin).(rekey.ClockReader).Clock(t.Context())
+	now, err := can[rekey.ClockReader](t, open(t, d, b.HTTP, b.Admin)).Clock(t.Context())
 	if err != nil || now.Location() != time.UTC || now.Year() < 2020 {
 		t.Errorf("%v: %v", now, err)
 	}
@@ -286,7 +316,7 @@ func clock(t *testing.T, d rekey.Driver, b Box) {
 func lockPolicy(t *testing.T, d rekey.Driver, b Box) {
 	s := open(t, d, b.HTTP, b.Admin)
 	read := func() rekey.LockPolicy {
-		p, err := s.(rekey.LockPolicyReader).LockPolicy(t.Context())
+		p, err := can[rekey.LockPolicyReader](t, s).LockPolicy(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -296,7 +326,7 @@ func lockPolicy(t *testing.T, d rekey.Driver, b Box) {
 		t.Errorf("%+v", p)
 	}
 	want := rekey.LockPolicy{Enabled: true, Tries: 4, LockFor: 10 * time.Minute}
-	if err := s.(rekey.LockPolicySetter).SetLockPolicy(t.Context(), want); err != nil {
+	if err := can[rekey.LockPolicySetter](t, s).SetLockPolicy(t.Context(), want); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(); got != want {
@@ -307,7 +337,7 @@ func lockPolicy(t *testing.T, d rekey.Driver, b Box) {
 func services(t *testing.T, d rekey.Driver, b Box) {
 	s := open(t, d, b.HTTP, b.Admin)
 	state := func() (on, listed bool) {
-		list, err := s.(rekey.ServiceLister).Services(t.Context())
+		list, err := can[rekey.ServiceLister](t, s).Services(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -323,20 +353,20 @@ func services(t *testing.T, d rekey.Driver, b Box) {
 		t.Fatalf("no %s", b.Switch)
 	}
 	for _, want := range []bool{!on, on} {
-		if err := s.(rekey.ServiceSwitcher).SwitchService(t.Context(), b.Switch, want); err != nil {
+		if err := can[rekey.ServiceSwitcher](t, s).SwitchService(t.Context(), b.Switch, want); err != nil {
 			t.Fatal(err)
 		}
 		if got, _ := state(); got != want {
 			t.Errorf("%s is %t, want %t", b.Switch, got, want)
 		}
 	}
-	if err := s.(rekey.ServiceSwitcher).SwitchService(t.Context(), "teleport", true); !errors.Is(err, rekey.ErrUnsupported) {
+	if err := can[rekey.ServiceSwitcher](t, s).SwitchService(t.Context(), "teleport", true); !errors.Is(err, rekey.ErrUnsupported) {
 		t.Errorf("an unknown service: %v", err)
 	}
 }
 
 func settings(t *testing.T, d rekey.Driver, b Box) {
-	list, err := open(t, d, b.HTTP, b.Admin).(rekey.SettingsReader).Settings(t.Context())
+	list, err := can[rekey.SettingsReader](t, open(t, d, b.HTTP, b.Admin)).Settings(t.Context())
 	if err != nil || len(list) < 3 {
 		t.Fatalf("%d settings: %v", len(list), err)
 	}
@@ -347,58 +377,6 @@ func settings(t *testing.T, d rekey.Driver, b Box) {
 		}
 		seen[s.Name] = true
 	}
-}
-
-func recordings(t *testing.T, d rekey.Driver, b Box) {
-	s := open(t, d, b.HTTP, b.Admin)
-	list := func(from, to time.Time) (all []rekey.Recording) {
-		err := s.(rekey.RecordingLister).Recordings(t.Context(), from, to, func(r rekey.Recording) error { all = append(all, r); return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-		return all
-	}
-	all := list(b.From, b.To)
-	paths, channels := map[string]bool{}, map[int]bool{}
-	for _, r := range all {
-		paths[r.Path], channels[r.Channel] = true, true
-		if r.Channel < 1 || r.Channel > b.Channels || !r.Start.Before(r.End) || r.Start.Before(b.From) || r.End.After(b.To) || r.Kind == "" {
-			t.Errorf("%+v", r)
-		}
-	}
-	if len(all) != b.Clips || len(paths) != b.Clips || len(channels) != b.Channels {
-		t.Fatalf("%d recordings, %d paths, %d channels; want %d, %d", len(all), len(paths), len(channels), b.Clips, b.Channels)
-	}
-	if none := list(b.From.AddDate(-1, 0, 0), b.From.AddDate(-1, 0, 1)); len(none) != 0 {
-		t.Errorf("%d recordings a year before the first", len(none))
-	}
-	// Half-open: a range that ends where a recording begins does not hold it.
-	first := slices.MinFunc(all, func(a, b rekey.Recording) int { return a.Start.Compare(b.Start) })
-	if before := list(first.Start.Add(-time.Hour), first.Start); len(before) != 0 {
-		t.Errorf("a range that ends at %v holds %+v", first.Start, before)
-	}
-	for _, r := range all[:3] {
-		if n := size(t, s, r); n == 0 || (r.Size != 0 && n != r.Size) {
-			t.Errorf("%s: %d bytes came, %d were told", r.Path, n, r.Size)
-		}
-	}
-	if f, err := s.(rekey.RecordingOpener).OpenRecording(t.Context(), rekey.Recording{Path: "/mnt/none.mp4"}); err == nil {
-		t.Error("a recording that is not there was opened")
-		_ = f.Close()
-	}
-}
-
-func size(t *testing.T, s rekey.Session, r rekey.Recording) int64 {
-	t.Helper()
-	f, err := s.(rekey.RecordingOpener).OpenRecording(t.Context(), r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := io.Copy(io.Discard, f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 func notARecorder(t *testing.T, d rekey.Driver) {

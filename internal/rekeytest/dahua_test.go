@@ -1,12 +1,16 @@
 package rekeytest
 
 import (
+	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,51 +18,41 @@ import (
 	"go.uber.org/goleak"
 
 	"rekey"
-	"rekey/internal/argon"
 	"rekey/internal/dahua"
 	"rekey/internal/discover"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/appliance"
-	"rekey/internal/recorder/clips"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// What the tests of this run fill, told at its end with -v.
+var (
+	matrix     = &Matrix{}
+	faultTable = &FaultTable{}
+)
+
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // net/http tells there of every answer that comes twice
+	dir, err := os.MkdirTemp("", "rekeytest")
+	if err != nil {
+		panic(err)
+	}
+	molds.dir = dir
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		if testing.Verbose() {
+			fmt.Print(matrix.Markdown(), faultTable.Markdown())
+		}
+		os.Exit(code)
+	}))
+}
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // running plugs a reference recorder in.
 func running(t *testing.T) (Box, *appliance.Running) {
 	t.Helper()
-	b := Box{
-		Admin:  rekey.Login{Account: "admin", Password: rekey.NewSecret("Old-Pass1")},
-		Second: rekey.Login{Account: "second", Password: rekey.NewSecret("Second-Pass2")},
-		Tries:  5, Channels: 2, Clips: 2 * 2 * 3, Switch: "upnp",
-	}
-	now := time.Now()
-	cheap := &argon.Cost{Passes: 1, KiB: 64, Threads: 1}
-	dir := t.TempDir()
-	_, err := appliance.Make(dir, recorder.Config{AdminPassword: b.Admin.Password, Channels: b.Channels, Argon: cheap},
-		clips.Spec{Channels: b.Channels, Days: 2, ClipSeconds: 2, Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := appliance.Start(t.Context(), dir, appliance.Options{Log: quiet(), Box: recorder.Options{Argon: cheap}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Errorf("switch off: %v", err)
-		}
-	})
-	seat := recorder.Client{Via: rekey.InterfaceSeat, Address: "local", Type: "GUI"}
-	if err := r.Box.AddAccount("admin", rekey.Account{Name: b.Second.Account, Group: "admin"}, b.Second.Password, seat); err != nil {
-		t.Fatal(err)
-	}
-	wall := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
-	b.From, b.To = wall.AddDate(0, 0, -9), wall.AddDate(0, 0, 2)
-	b.HTTP, b.HTTPS = target(t, r.Ready().HTTP), target(t, r.Ready().HTTPS)
-	return b, r
+	r := reference(t, recorder.FaceN841)
+	return r.box(t), r.Running
 }
 
 func target(t *testing.T, base string) rekey.Target {
@@ -70,17 +64,12 @@ func target(t *testing.T, base string) rekey.Target {
 	return at
 }
 
-func TestDahuaOnTheReferenceRecorder(t *testing.T) {
-	t.Parallel()
-	RunDriver(t, dahua.New(quiet()), func(t *testing.T) Box { b, _ := running(t); return b })
-}
-
 // A recorder whose web port has the CGI only, as before RPC2.
 func TestDahuaWithoutRPC(t *testing.T) {
 	t.Parallel()
-	RunDriver(t, dahua.New(quiet()), func(t *testing.T) Box {
-		b, r := running(t)
-		base, err := url.Parse(r.Ready().HTTP)
+	RunDriver(t, matrix, "n841, CGI alone", dahua.New(quiet()), func(t *testing.T) Box {
+		b := reference(t, recorder.FaceN841).dahuaBox(t)
+		base, err := url.Parse("http://" + b.HTTP.String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,6 +86,9 @@ func TestDahuaWithoutRPC(t *testing.T) {
 		}))
 		t.Cleanup(s.Close)
 		b.HTTP, b.HTTPS = targetOf(t, s.Listener.Addr()), rekey.Target{}
+		b.Lacks["recovery description"] = "PasswdFind is on /OutsideCmd alone"
+		b.Camera.Untold = true // how a camera is, is told by RPC2 alone
+		b.Remarks["channels"] = camerasUntold
 		return b
 	})
 }

@@ -2,8 +2,10 @@ package rekeytest
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -25,16 +27,25 @@ const (
 	Garbage    Fault = "garbage"     // the answer begins as JSON and is none
 	Huge       Fault = "huge"        // an answer without an end
 	Stall      Fault = "stall"       // no answer, and the line stays open
+	PowerCut   Fault = "power cut"   // the power goes before the answer, and comes back: see Broken.Power
+	Reboot     Fault = "old state"   // answered, and then the recorder is as it was before: see Broken.Power
 )
 
 // Broken is a recorder's web port behind a line that breaks when told so.
 type Broken struct {
 	*httptest.Server
-	to   *url.URL
+	Safe *httptest.Server // the same line by HTTPS; nil: none
 	line http.Transport
 
+	// Power is what becomes of the recorder at PowerCut and Reboot. It tells the
+	// line where it is then, by Point.
+	Power func(Fault)
+	// Stalls, where it is not nil, hears of each Stall when it begins.
+	Stalls chan struct{}
+
 	mu    sync.Mutex
-	asked []string // what was asked since Break, in order
+	to    map[string]*url.URL // by scheme
+	asked []string            // what was asked since Break, in order
 	at    int
 	fault Fault
 	says  map[call]Says
@@ -56,14 +67,37 @@ type Says struct {
 // that comes until Break. It is gone when the test ends.
 func NewBroken(t *testing.T, base string) *Broken {
 	t.Helper()
-	to, err := url.Parse(base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &Broken{to: to, says: map[call]Says{}, line: http.Transport{DisableKeepAlives: true, DisableCompression: true}}
+	b := &Broken{says: map[call]Says{}, to: map[string]*url.URL{}, line: http.Transport{
+		DisableKeepAlives: true, DisableCompression: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // #nosec G402 -- a recorder's own certificate
+	}}
+	b.Point(t, base)
 	b.Server = httptest.NewServer(b)
 	t.Cleanup(b.Close)
 	return b
+}
+
+// Secure puts it before the HTTPS port at base, too, with a certificate of its own.
+func (b *Broken) Secure(t *testing.T, base string) {
+	t.Helper()
+	b.Point(t, base)
+	b.Safe = httptest.NewUnstartedServer(b)
+	b.Safe.Config.ErrorLog = log.New(io.Discard, "", 0)
+	b.Safe.StartTLS()
+	t.Cleanup(b.Safe.Close)
+}
+
+// Point tells where the recorder is from now on, by the scheme of base.
+func (b *Broken) Point(t *testing.T, base string) {
+	t.Helper()
+	to, err := url.Parse(base)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.to[to.Scheme] = to
 }
 
 // Break counts requests from 1 again and breaks the exchange numbered at; 0 breaks none.
@@ -103,10 +137,16 @@ func (b *Broken) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.pass(r, body)
 	}
 	status, header, answer := b.pass(r, body)
+	if f == PowerCut || f == Reboot {
+		b.Power(f)
+	}
 	switch f {
-	case DropAfter:
+	case DropAfter, PowerCut:
 		panic(http.ErrAbortHandler)
 	case Stall:
+		if b.Stalls != nil {
+			b.Stalls <- struct{}{}
+		}
 		<-r.Context().Done()
 		return
 	case Truncate:
@@ -152,8 +192,15 @@ func (b *Broken) next(r *http.Request, body []byte) (Fault, Says) {
 
 // pass sends the request on, with the very path and query that digest signs.
 func (b *Broken) pass(r *http.Request, body []byte) (int, http.Header, []byte) {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	b.mu.Lock()
+	to := b.to[scheme]
+	b.mu.Unlock()
 	out := r.Clone(r.Context())
-	out.RequestURI, out.URL.Scheme, out.URL.Host, out.Host = "", b.to.Scheme, b.to.Host, b.to.Host
+	out.RequestURI, out.URL.Scheme, out.URL.Host, out.Host = "", to.Scheme, to.Host, to.Host
 	out.Body = io.NopCloser(bytes.NewReader(body))
 	res, err := b.line.RoundTrip(out)
 	if err != nil {

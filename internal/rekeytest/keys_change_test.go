@@ -171,7 +171,7 @@ func TestHikvisionChannels(t *testing.T) {
 	t.Parallel()
 	d := hikvision.New(quiet())
 	b, _ := hikvisionBox(t, &faces.HikvisionBox{})
-	list, err := open(t, d, b.HTTP, b.Admin).(rekey.ChannelLister).Channels(t.Context())
+	list, err := can[rekey.ChannelLister](t, open(t, d, b.HTTP, b.Admin)).Channels(t.Context())
 	if err != nil || len(list) != 2 {
 		t.Fatalf("%+v: %v", list, err)
 	}

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,33 +41,6 @@ func keyedBoxes() []keyed {
 	}
 }
 
-// tally counts outcomes, for the table that a run of the tests with -v tells.
-type tally struct {
-	mu    sync.Mutex
-	cells map[string]int
-	wrong map[string]int
-}
-
-func (c *tally) add(row, outcome string, wrong int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cells[row+": "+outcome]++
-	c.wrong[row] += wrong
-}
-
-func (c *tally) tell(t *testing.T) {
-	var out strings.Builder
-	for _, cell := range slices.Sorted(maps.Keys(c.cells)) {
-		fmt.Fprintf(&out, "\n%4d  %s", c.cells[cell], cell)
-	}
-	for _, row := range slices.Sorted(maps.Keys(c.wrong)) {
-		if c.wrong[row] > 0 {
-			fmt.Fprintf(&out, "\n%4d  wrong tries at %s", c.wrong[row], row)
-		}
-	}
-	t.Log(out.String())
-}
-
 // changed is what a change says of itself, against what is so at the box.
 func changed(err error) string {
 	switch {
@@ -86,8 +56,6 @@ func changed(err error) string {
 // unknown, never wrongly, and costs one wrong try at most.
 func TestFaultsOfChanges(t *testing.T) {
 	t.Parallel()
-	c := &tally{cells: map[string]int{}, wrong: map[string]int{}}
-	t.Cleanup(func() { c.tell(t) })
 	for _, k := range keyedBoxes() {
 		for _, own := range []bool{true, false} {
 			for nth := 1; nth <= changeRequests(t, k, own); nth++ {
@@ -95,12 +63,20 @@ func TestFaultsOfChanges(t *testing.T) {
 					name := fmt.Sprintf("%s, own %t, %s at %d", k.name, own, what, nth)
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
-						breakChange(t, k, own, nth, what, c)
+						breakChange(t, k, own, nth, what)
 					})
 				}
 			}
 		}
 	}
+}
+
+// whose names a change.
+func whose(own bool) string {
+	if own {
+		return "own password"
+	}
+	return "another's password"
 }
 
 // alter changes one's own password or that of the other account.
@@ -153,7 +129,7 @@ func patient(t *testing.T, slow <-chan struct{}, do func(context.Context) error)
 	return err
 }
 
-func breakChange(t *testing.T, k keyed, own bool, nth int, what faces.Trouble, c *tally) {
+func breakChange(t *testing.T, k keyed, own bool, nth int, what faces.Trouble) {
 	b, keys := k.ready(t)
 	book := &Book{}
 	id := look(t, k.d, b.HTTP)
@@ -171,13 +147,15 @@ func breakChange(t *testing.T, k keyed, own bool, nth int, what faces.Trouble, c
 		who = b.Second
 	}
 	before, after := keys.Is(who.Account, who.Password.Reveal()), keys.Is(who.Account, b.Password)
-	c.add(fmt.Sprintf("%-18s own %-5t %s", k.name, own, what), told, wrong)
+	fellBack := told == "changed" && what == faces.FallBack && before
+	falsely := !fellBack && (told == "changed" && !after || told == "unchanged" && !before)
+	faultTable.note("Changes on the boxes", k.name, string(what), told, wrong, falsely)
 	switch {
-	case told == "changed" && what == faces.FallBack && before: // it was told so, and told a lie: who checks sees it
+	case fellBack: // it was told so, and told a lie: who checks sees it
 		if err := k.d.Check(t.Context(), id.Interfaces[0], with(who, b.Password), &Book{}); !errors.Is(err, rekey.ErrDenied) {
 			t.Errorf("the new password, which fell back: %v", err)
 		}
-	case told == "changed" && !after, told == "unchanged" && !before:
+	case falsely:
 		t.Errorf("told %s, and it is not so: %v", told, err)
 	}
 	if wrong > 1 || book.Spent-book.Given < wrong {
@@ -203,6 +181,39 @@ func TestFaultsOfLogins(t *testing.T) {
 	}
 }
 
+// logins are the two ways of logging in: a check of one door, and a session.
+func logins(t *testing.T, d rekey.Driver, id rekey.Identity, l rekey.Login) map[string]func(context.Context, rekey.Tries) error {
+	return map[string]func(context.Context, rekey.Tries) error{
+		"check": func(ctx context.Context, tries rekey.Tries) error { return d.Check(ctx, id.Interfaces[0], l, tries) },
+		"open": func(ctx context.Context, tries rekey.Tries) error {
+			s, err := d.Open(ctx, id, l, tries)
+			if err == nil {
+				err = s.Close(t.Context())
+			}
+			return err
+		},
+	}
+}
+
+func rightly(right bool) string {
+	if right {
+		return "right password"
+	}
+	return "wrong password"
+}
+
+// loginOutcome is what a login says of itself.
+func loginOutcome(err error) string {
+	var refused *rekey.LoginError
+	switch {
+	case err == nil:
+		return "accepted"
+	case errors.As(err, &refused):
+		return "refused"
+	}
+	return "untold"
+}
+
 func breakLogin(t *testing.T, k keyed, right bool, nth int, what faces.Trouble) {
 	b, keys := k.ready(t)
 	id := look(t, k.d, b.HTTP)
@@ -210,21 +221,13 @@ func breakLogin(t *testing.T, k keyed, right bool, nth int, what faces.Trouble) 
 	if !right {
 		l = with(l, "wrong-Pass1")
 	}
-	logins := map[string]func(ctx context.Context, tries rekey.Tries) error{
-		"check": func(ctx context.Context, tries rekey.Tries) error { return k.d.Check(ctx, id.Interfaces[0], l, tries) },
-		"open": func(ctx context.Context, tries rekey.Tries) error {
-			s, err := k.d.Open(ctx, id, l, tries)
-			if err == nil {
-				err = s.Close(t.Context())
-			}
-			return err
-		},
-	}
-	for name, login := range logins {
+	for name, login := range logins(t, k.d, id, l) {
 		book, before := &Book{}, len(keys.Wrong())
 		err := patient(t, keys.Trouble(nth, what), func(ctx context.Context) error { return login(ctx, book) })
 		wrong := len(keys.Wrong()) - before
 		var refused *rekey.LoginError
+		falsely := right && errors.As(err, &refused) || !right && err == nil
+		faultTable.note("Logins on the boxes, "+rightly(right), k.name, string(what), loginOutcome(err), wrong, falsely)
 		switch {
 		case right && errors.As(err, &refused), right && wrong > 0:
 			t.Errorf("%s: the right password counts as refused (%d wrong tries): %v", name, wrong, err)

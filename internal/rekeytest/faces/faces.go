@@ -28,7 +28,8 @@ type Face struct {
 	Certificate Certificate    // of HTTPS
 	Raw         func(net.Conn) // in place of HTTP: says and hears what it likes, then hangs up
 	RTSP        func(*Box) http.Handler
-	SDK         bool // the maker's own port: accepts connections and says nothing
+	Replay      func(*Box, net.Listener) (io.Closer, error) // in place of RTSP: streams that are played
+	SDK         bool                                        // the maker's own port: accepts connections and says nothing
 	// What a box sends back to a question by UDP, datagram by datagram.
 	DHIP, WSDiscovery, SADP func(b *Box, question []byte) [][]byte
 	// SADPGroup is the network interface on which it hears SADP and answers, from
@@ -77,6 +78,7 @@ func (b *Box) start() error {
 		{f.Raw != nil, &b.Ports.HTTP, func(l net.Listener) error { return b.raw(l, "http", f.Raw) }},
 		{f.HTTPS != nil, &b.Ports.HTTPS, b.secure},
 		{f.RTSP != nil, &b.Ports.RTSP, func(l net.Listener) error { return b.raw(l, "rtsp", b.stream(f.RTSP(b))) }},
+		{f.Replay != nil, &b.Ports.RTSP, b.replay},
 		{f.SDK, &b.Ports.SDK, func(l net.Listener) error { return b.raw(l, "sdk", b.mute) }},
 	}
 	// All ports are known before anybody answers: answers name them.
@@ -159,6 +161,14 @@ func (b *Box) raw(l net.Listener, door string, serve func(net.Conn)) error {
 		}
 	})
 	return nil
+}
+
+func (b *Box) replay(l net.Listener) error {
+	c, err := b.Face.Replay(b, l)
+	if err == nil {
+		b.close = append(b.close, c)
+	}
+	return err
 }
 
 func (b *Box) mute(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 	"unicode"
+
+	"rekey/internal/recorder/clips"
 )
 
 // HikvisionBox is a recorder of that family that can be logged in to.
@@ -26,20 +28,43 @@ type HikvisionBox struct {
 	Reboot bool
 	// Optional: it changes a password without loginPassword too.
 	Optional bool
+	// Footage is what it has recorded; nil: it refuses the search with notSupport.
+	Footage *clips.Store
+	// Tells: it has the nodes for who is logged in and for its lock.
+	Tells bool
+	// OwnCamera: a third camera has the administrator's password of today, and the
+	// box logs in there with the administrator's password of the moment until
+	// that camera is given a login of its own.
+	OwnCamera bool
+	// Busy: it is at its limit of connections and serves nobody who logs in.
+	Busy bool
+	// New: it has not been activated.
+	New bool
+	// Redirect is where its HTTP port sends everybody, path and all; nil: nowhere.
+	Redirect func(*Box) string
 
-	mu  sync.Mutex
-	off map[string]bool // protocols that were switched off
+	mu      sync.Mutex
+	off     map[string]bool // protocols that were switched off
+	online  map[string]string
+	camera  hikCamera
+	lockOn  bool
+	lockFor time.Duration
 }
 
 // Face is how it is switched on.
 func (h *HikvisionBox) Face() Face {
-	h.off = map[string]bool{"WebSocket": true}
+	h.off, h.online = map[string]bool{"WebSocket": true}, map[string]string{}
+	h.lockOn, h.lockFor = true, 30*time.Minute
+	h.camera.password, _ = h.Keys.password("admin")
 	pages := func(door string) func(*Box) http.Handler {
 		return func(b *Box) http.Handler { return h.Keys.troubled(b, h.pages(b, door)) }
 	}
 	f := Face{Name: "Hikvision with accounts", HTTP: pages("http"), RTSP: h.streams, SDK: true}
 	if !h.NoTLS {
 		f.HTTPS = pages("https")
+	}
+	if h.Redirect != nil {
+		f.HTTP = h.redirecting
 	}
 	return f
 }
@@ -74,6 +99,10 @@ func (h *HikvisionBox) pages(b *Box, door string) http.Handler {
 	g := newGuard(h.Keys, door, hikRealm)
 	inside := h.inside(b)
 	mux := http.NewServeMux()
+	if h.Busy || h.New {
+		mux.Handle("/", h.serving(g))
+		return mux
+	}
 	mux.HandleFunc("GET /{$}", page("index", "webserver"))
 	mux.HandleFunc("/ISAPI/", func(w http.ResponseWriter, r *http.Request) {
 		who, tried := g.admit(w, r.Method, r.RequestURI, r.Header.Get("Authorization"))
@@ -81,6 +110,7 @@ func (h *HikvisionBox) pages(b *Box, door string) http.Handler {
 			h.refuse(w, r, tried)
 			return
 		}
+		h.seen(who, r.RemoteAddr)
 		r.Header.Set("X-Who", who)
 		inside.ServeHTTP(w, r)
 	})
@@ -129,10 +159,13 @@ func (h *HikvisionBox) inside(b *Box) http.Handler {
 		return "<timeMode>NTP</timeMode>\n<localTime>" + time.Now().UTC().Add(8*time.Hour).Format("2006-01-02T15:04:05") + "+08:00</localTime>\n<timeZone>CST-8:00:00</timeZone>\n"
 	})
 	read("ContentMgmt/Storage", "storage", func() string { return hikStorage })
-	read("ContentMgmt/InputProxy/channels", "InputProxyChannelList", func() string { return hikChannels("InputProxyChannel", "", "") })
-	read("ContentMgmt/InputProxy/channels/status", "InputProxyChannelStatusList", func() string {
-		return hikChannels("InputProxyChannelStatus", "<online>true</online><chanDetectResult>connect</chanDetectResult>", "<online>false</online><chanDetectResult>netUnreachable</chanDetectResult>")
-	})
+	h.cameras(mux)
+	if h.Footage != nil {
+		h.search(mux)
+	}
+	if h.Tells {
+		h.logins(mux)
+	}
 	read("Security/users", "UserList", h.users)
 	read("Security/capabilities", "SecurityCap", func() string {
 		return `<supportUserNums>32</supportUserNums><securityVersion opt="1,2"></securityVersion><SecurityLimits><LoginPasswordLenLimit min="8" max="16"/></SecurityLimits>`
@@ -190,6 +223,7 @@ func (h *HikvisionBox) change(w http.ResponseWriter, r *http.Request) {
 	var u hikUser
 	a, ok := h.account(r)
 	body, _ := io.ReadAll(r.Body)
+	h.Keys.attempt()
 	switch {
 	case r.TLS == nil:
 		h.Keys.blame("a password in the clear over HTTP")
@@ -210,7 +244,7 @@ func (h *HikvisionBox) change(w http.ResponseWriter, r *http.Request) {
 		if u.UserLevel != "" && u.UserLevel != a.Level {
 			h.Keys.blame("a change of the level of %s", a.Name)
 		}
-		h.Keys.Set(a.Name, *u.Password)
+		h.Keys.change(a.Name, *u.Password)
 		if h.Reboot {
 			responseStatus(w, r, http.StatusOK, 7, "Reboot Required", "rebootRequired")
 			return
@@ -288,16 +322,6 @@ func (h *HikvisionBox) switches(w http.ResponseWriter, r *http.Request) {
 		h.off[p.Protocol] = !p.Enabled
 	}
 	responseStatus(w, r, http.StatusOK, 1, "OK", "ok")
-}
-
-func hikChannels(element, first, second string) string {
-	var all strings.Builder
-	for n, state := range []string{first, second} {
-		fmt.Fprintf(&all, "<%s><id>%d</id><name>Camera %d</name><sourceInputPortDescriptor><proxyProtocol>HIKVISION</proxyProtocol><addressingFormatType>ipaddress</addressingFormatType>"+
-			"<ipAddress>192.168.254.%d</ipAddress><managePortNo>8000</managePortNo><srcInputPort>1</srcInputPort><userName>admin</userName></sourceInputPortDescriptor>%s</%s>\n",
-			element, n+1, n+1, n+2, state, element)
-	}
-	return all.String()
 }
 
 const (

@@ -19,14 +19,15 @@ type Try struct {
 // Keys are the accounts of a box, with its lock: each account has a counter of its
 // own, which all doors share and a right login sets back.
 type Keys struct {
-	limit int
-
 	mu       sync.Mutex
+	limit    int
 	accounts []Account
 	wrong    map[string]int
 	tries    []Try
 	faults   []string
 	trouble  trouble
+	idle     bool
+	changes  int
 }
 
 // NewKeys are the keys of a box that locks an account after so many wrong tries in
@@ -90,6 +91,49 @@ func (k *Keys) Set(account, password string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.find(account).Password = password
+}
+
+// Idle lets the box accept changes of passwords from now on, and do nothing.
+func (k *Keys) Idle() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.idle = true
+}
+
+// change sets a password as a client that is logged in does.
+func (k *Keys) change(account, password string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.idle {
+		k.find(account).Password = password
+	}
+}
+
+// attempt counts a change that was asked for, whatever comes of it.
+func (k *Keys) attempt() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.changes++
+}
+
+// Attempts are how often a change of a password was asked for.
+func (k *Keys) Attempts() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.changes
+}
+
+// Limit is after how many wrong tries it locks.
+func (k *Keys) Limit() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.limit
+}
+
+func (k *Keys) setLimit(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.limit = n
 }
 
 // Accounts are the accounts as they are now.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"rekey/internal/recorder/clips"
 )
 
 // ONVIFLogin is which logins a device knows.
@@ -31,10 +33,24 @@ type ONVIFBox struct {
 	Status int           // of HTTP, with which it refuses a token; 400 when 0
 	NoTLS  bool
 	Mute   bool // tells no number of tries
+	// Footage is what it has recorded, searched and played as in Profile G; nil:
+	// it has no services for that.
+	Footage *clips.Store
+	// Complexity is its rule of passwords, told as a security policy; nil: none is told.
+	Complexity *Complexity
+	// NoClock: it tells nobody its time.
+	NoClock bool
 
-	mu     sync.Mutex
-	nonces map[string]bool
-	off    map[string]bool // protocols that were switched off
+	mu       sync.Mutex
+	nonces   map[string]bool
+	off      map[string]bool      // protocols that were switched off
+	searches map[string]*soapFind // by token, until they are ended
+}
+
+// Complexity is what a device demands of a password.
+type Complexity struct {
+	MinLen, Uppercase, Number, SpecialChars int
+	BlockUsernameOccurrence                 bool
 }
 
 // tolerance is how near to its clock a token must be made.
@@ -42,13 +58,16 @@ const tolerance = 5 * time.Second
 
 // Face is how it is switched on.
 func (o *ONVIFBox) Face() Face {
-	o.nonces, o.off = map[string]bool{}, map[string]bool{}
+	o.nonces, o.off, o.searches = map[string]bool{}, map[string]bool{}, map[string]*soapFind{}
 	pages := func(door string) func(*Box) http.Handler {
 		return func(b *Box) http.Handler { return o.Keys.troubled(b, o.pages(b, door)) }
 	}
 	f := Face{Name: "ONVIF with accounts", HTTP: pages("http"), RTSP: o.streams}
 	if !o.NoTLS {
 		f.HTTPS = pages("https")
+	}
+	if o.Footage != nil {
+		f.RTSP, f.Replay = nil, o.replays
 	}
 	return f
 }
@@ -67,6 +86,8 @@ type soapCall struct {
 			XMLName xml.Name
 			Users   []soapUser `xml:"User"`
 			Doors   []soapDoor `xml:"NetworkProtocols"`
+			soapFind
+			soapReplay
 		} `xml:",any"`
 	} `xml:"Body"`
 }
@@ -96,16 +117,17 @@ func (o *ONVIFBox) pages(b *Box, door string) http.Handler {
 	g := newGuard(o.Keys, door, "ONVIF")
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", page("NVR", ""))
-	mux.HandleFunc("POST /onvif/device_service", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /onvif/{service}", func(w http.ResponseWriter, r *http.Request) {
 		var c soapCall
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "application/soap+xml; charset=utf-8")
+		w.Header().Set("Date", o.now().Format(http.TimeFormat))
 		if err := xml.Unmarshal(body, &c); err != nil || len(c.Body.Inner) != 1 {
 			o.Keys.blame("a request that is no SOAP")
 			soapFault(w, http.StatusBadRequest, "Sender", "WellFormed", "Well-formed Error")
 			return
 		}
-		if !o.everybodys(b, w, c.Body.Inner[0].XMLName.Local) && o.admit(w, r, g, c.Token) {
+		if !o.everybodys(b, w, r.PathValue("service"), c.Body.Inner[0].XMLName.Local) && o.admit(w, r, g, c.Token) {
 			o.obey(b, w, r, c)
 		}
 	})
@@ -113,19 +135,25 @@ func (o *ONVIFBox) pages(b *Box, door string) http.Handler {
 }
 
 // everybodys answers what needs no login.
-func (o *ONVIFBox) everybodys(b *Box, w http.ResponseWriter, operation string) bool {
+func (o *ONVIFBox) everybodys(b *Box, w http.ResponseWriter, service, operation string) bool {
 	here := "http://" + b.at(b.Ports.HTTP) + "/onvif/device_service"
 	var answer string
 	switch operation {
 	case "GetSystemDateAndTime":
+		if o.NoClock {
+			return false
+		}
 		answer = o.clock()
 	case "GetServices":
-		answer = "<tds:Service><tds:Namespace>http://www.onvif.org/ver10/device/wsdl</tds:Namespace><tds:XAddr>" + here + "</tds:XAddr><tds:Version><tt:Major>20</tt:Major><tt:Minor>12</tt:Minor></tds:Version></tds:Service>"
+		answer = o.services(strings.TrimSuffix(here, "device_service"))
 	case "GetCapabilities":
 		answer = "<tds:Capabilities><tt:Device><tt:XAddr>" + here + "</tt:XAddr></tt:Device></tds:Capabilities>"
 	case "GetServiceCapabilities":
-		answer = fmt.Sprintf(`<tds:Capabilities><tds:Network/><tds:Security UsernameToken="%t" HttpDigest="%t" MaxUsers="8" MaxUserNameLength="32" MaxPasswordLength="28"/><tds:System/></tds:Capabilities>`,
-			o.Login != ByDigest, o.Login != ByToken)
+		if service != "device_service" {
+			o.capabilities(w, service)
+			return true
+		}
+		answer = o.security()
 	case "GetHostname":
 		answer = "<tds:HostnameInformation><tt:FromDHCP>false</tt:FromDHCP><tt:Name>nvr</tt:Name></tds:HostnameInformation>"
 	default:
@@ -244,12 +272,17 @@ func (o *ONVIFBox) obey(b *Box, w http.ResponseWriter, r *http.Request, c soapCa
 	case "SetNetworkProtocols":
 		o.switches(w, operation, c.Body.Inner[0].Doors)
 	case "SetUser", "CreateUsers":
+		o.Keys.attempt()
 		if r.TLS == nil {
 			o.Keys.blame("a password in the clear over HTTP")
 		}
 		o.write(w, operation, c.Body.Inner[0].Users)
+	case "GetPasswordComplexityConfiguration", "GetPasswordComplexityOptions":
+		o.complexity(w, operation)
 	default:
-		soapFault(w, http.StatusInternalServerError, "Receiver", "ActionNotSupported", "Optional Action Not Implemented")
+		if o.Footage == nil || !o.recorded(b, w, operation, c) {
+			soapFault(w, http.StatusInternalServerError, "Receiver", "ActionNotSupported", "Optional Action Not Implemented")
+		}
 	}
 }
 
@@ -299,7 +332,7 @@ func (o *ONVIFBox) write(w http.ResponseWriter, operation string, users []soapUs
 		if operation == "CreateUsers" {
 			o.Keys.create(Account{u.Username, password, u.UserLevel})
 		}
-		o.Keys.Set(u.Username, password)
+		o.Keys.change(u.Username, password)
 	}
 	if len(users) == 0 {
 		o.Keys.blame("%s of nobody", operation)
@@ -326,7 +359,7 @@ func (o *ONVIFBox) objection(operation string, u soapUser) (code, sub, subsub st
 		o.Keys.blame("SetUser without a password, which clears it")
 	case u.Password != nil && len(*u.Password) > 28:
 		return "Sender", "OperationProhibited", "PasswordTooLong"
-	case u.Password != nil && len(*u.Password) < 8:
+	case u.Password != nil && (len(*u.Password) < 8 || o.Complexity != nil && !o.Complexity.takes(u.Username, *u.Password)):
 		return "Sender", "OperationProhibited", "PasswordTooWeak"
 	}
 	if operation == "SetUser" && u.UserLevel != all[n].Level {
