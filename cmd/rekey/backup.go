@@ -27,7 +27,7 @@ func (f *loginFlags) register(s *pflag.FlagSet) {
 	f.vaultFlags(s)
 	s.StringVar(&f.login, "login", "admin", "account to log in as")
 	s.StringVar(&f.passwordFile, "password-file", "", "file with its password (default: the vault's, else asked at the terminal)")
-	s.StringArrayVar(&f.accept, "accept-risk", nil, "accept a risk by its name: lock-account")
+	s.StringArrayVar(&f.accept, "accept-risk", nil, "accept a risk by its name: lock-account, basic-login or new-certificate; may be repeated")
 }
 
 func newBackupCommand() *cobra.Command {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"rekey"
-	"rekey/internal/argon"
 	"rekey/internal/job"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/appliance"
@@ -64,10 +63,9 @@ func BenchmarkReset(b *testing.B) {
 // there is not to hide what rekey costs.
 func operatorOf(b *testing.B) (*operator, rekey.Target) {
 	dir, password := b.TempDir(), rekey.NewSecret("Old-Pass1")
-	cheap := &argon.Cost{Passes: 1, KiB: 64, Threads: 1}
-	_, err := appliance.Make(dir, recorder.Config{AdminPassword: password, Argon: cheap}, clips.Spec{Channels: 1, Days: 1, ClipSeconds: 2, Now: time.Now()})
+	_, err := appliance.Make(dir, recorder.Config{AdminPassword: password, Argon: cheap()}, clips.Spec{Channels: 1, Days: 1, ClipSeconds: 2, Now: time.Now()})
 	must(b, err)
-	box, err := appliance.Start(b.Context(), dir, appliance.Options{Log: slog.New(slog.DiscardHandler), Box: recorder.Options{Argon: cheap}})
+	box, err := appliance.Start(b.Context(), dir, appliance.Options{Log: slog.New(slog.DiscardHandler), Box: recorder.Options{Argon: cheap()}})
 	must(b, err)
 	b.Cleanup(func() { must(b, box.Close()) })
 	target, err := rekey.ParseTarget(box.Ready().HTTPS)

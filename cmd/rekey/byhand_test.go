@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"rekey"
@@ -69,17 +68,13 @@ func newEnrolledStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := filepath.Join(t.TempDir(), "desk.pub")
-	if err := os.WriteFile(key, recovery.DeskKeyText(desk.PublicKey()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := newStage(t, "--desk-key", key)
+	s := newStage(t, func(c *recorder.Config) { c.DeskKey = desk.PublicKey() })
 	s.desk = desk
 	return s
 }
 
 func (s *stage) byHand() []string {
-	return []string{"reset", s.target, "--discovery-port", s.discovery, "--way", "temporary-password", "--old-password-file", s.passwordFile, "--fix", "--yes"}
+	return []string{"reset", s.target, "--discovery-port", s.discovery, "--way", "temporary-password", "--old-password-file", s.passwordFile, "--fix", "--yes", "--watch", "0"}
 }
 
 // waits runs rekey and wants it to stop where hands are needed.
@@ -143,6 +138,10 @@ func (s *stage) answer(challenge string) rekey.Secret {
 }
 
 func exitOf(err error) int {
+	var here failed
+	if errors.As(err, &here) {
+		return here.code
+	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return exit.ExitCode()

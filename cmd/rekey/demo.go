@@ -263,7 +263,7 @@ func (d *demo) tellWhere(rep job.Report) error {
 		return writeJSON(d.out, "report", rep)
 	}
 	_, err := fmt.Fprintf(d.out, "\nThe outcome is %s: the new password opens the recorder on %d interfaces, the lost one on none. It took %s.\n",
-		rep.Outcome, len(rep.Proofs), rep.Ended.Sub(rep.Started).Round(10*time.Millisecond))
+		rep.Outcome, opened(rep.Proofs), rep.Ended.Sub(rep.Started).Round(10*time.Millisecond))
 	return err
 }
 

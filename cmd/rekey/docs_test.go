@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"rekey/internal/job"
 )
 
 // The documents say what the program does, or these tests fail.
@@ -66,14 +68,14 @@ func saidLines(t *testing.T, out io.Reader) (lines []string) {
 			Who     string
 			Message string
 			Outcome string
-			Proofs  []any
+			Proofs  []job.Proof
 		}
 		if err := dec.Decode(&l); err != nil {
 			t.Fatal(err)
 		}
 		switch {
 		case l.Type == "report":
-			lines = append(lines, "The outcome is "+l.Outcome+": the new password opens the recorder on "+strconv.Itoa(len(l.Proofs))+" interfaces, the lost one on none.")
+			lines = append(lines, "The outcome is "+l.Outcome+": the new password opens the recorder on "+strconv.Itoa(opened(l.Proofs))+" interfaces, the lost one on none.")
 		case l.Chapter != chapter:
 			chapter = l.Chapter
 			lines = append(lines, chapter)
@@ -102,7 +104,7 @@ func indexPrefix(lines []string, want string) int {
 func TestDocumentedCommandsExist(t *testing.T) {
 	t.Parallel()
 	found := 0
-	for _, name := range []string{"README.md", "docs/how-it-works.md", "docs/output.md", "docs/threat-model.md", "docs/performance.md"} {
+	for _, name := range []string{"README.md", "docs/how-it-works.md", "docs/output.md", "docs/threat-model.md", "docs/performance.md", "docs/drivers.md"} {
 		for _, block := range consoleBlocks(t, name) {
 			for line := range strings.Lines(block) {
 				line, _, _ = strings.Cut(strings.TrimSpace(line), " #")

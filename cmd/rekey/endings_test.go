@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"rekey"
-	"rekey/internal/dahua"
 	"rekey/internal/recorder/appliance"
 	"rekey/internal/vault"
 )
@@ -218,9 +216,8 @@ func TestRecorderMoved(t *testing.T) {
 // spoilTries is somebody else with a wrong password.
 func (s *stage) spoilTries(n int) {
 	s.t.Helper()
-	driver := dahua.New(slog.New(slog.DiscardHandler))
 	for range n {
-		err := driver.Check(s.t.Context(), s.interfaces()[0], rekey.Login{Account: "admin", Password: rekey.NewSecret("Not-the-one-7")}, freeTries{})
+		err := check(s.t.Context(), s.interfaces()[0], rekey.Login{Account: "admin", Password: rekey.NewSecret("Not-the-one-7")})
 		if !errors.Is(err, rekey.ErrDenied) {
 			s.t.Fatal(err)
 		}
@@ -234,9 +231,8 @@ func (s *stage) checkNew() {
 	if !ok {
 		s.t.Fatal("the vault has no current password for the recorder")
 	}
-	driver := dahua.New(slog.New(slog.DiscardHandler))
 	for _, i := range s.interfaces() {
-		if err := driver.Check(s.t.Context(), i, rekey.Login{Account: "admin", Password: password}, freeTries{}); err != nil {
+		if err := check(s.t.Context(), i, rekey.Login{Account: "admin", Password: password}); err != nil {
 			s.t.Errorf("%s: the vault's password is refused: %v", i, err)
 		}
 	}

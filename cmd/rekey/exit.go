@@ -66,14 +66,15 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 }
 
 // oneLine keeps an error to one printable line, whatever a recorder put into it.
+// Errors that were joined are parted by semicolons.
 func oneLine(err error) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\n' || r == '\r' || r == '\t':
+		case r == '\r' || r == '\t':
 			return ' '
 		case r < 0x20 || (r >= 0x7f && r < 0xa0):
 			return -1
 		}
 		return r
-	}, err.Error())
+	}, strings.ReplaceAll(err.Error(), "\n", "; "))
 }

@@ -1,19 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -22,7 +16,6 @@ import (
 	"time"
 
 	"rekey"
-	"rekey/internal/argon"
 	"rekey/internal/dahua"
 	"rekey/internal/footage"
 	"rekey/internal/job"
@@ -53,14 +46,13 @@ type brokenLine struct {
 
 func newBrokenLine(t *testing.T, flags ...string) *brokenLine {
 	t.Helper()
-	cheap := &argon.Cost{Passes: 1, KiB: 64, Threads: 1}
 	b := &brokenLine{t: t, password: rekey.NewSecret("Lost-and-found-7"), flags: flags}
 	b.dir = filepath.Join(t.TempDir(), "box")
-	_, err := appliance.Make(b.dir, recorder.Config{AdminPassword: b.password, Argon: cheap}, clips.Spec{Channels: 1, Days: 1, ClipSeconds: 1, Now: time.Now()})
+	_, err := appliance.Make(b.dir, recorder.Config{AdminPassword: b.password, Argon: cheap()}, clips.Spec{Channels: 1, Days: 1, ClipSeconds: 1, Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.box, err = appliance.Start(t.Context(), b.dir, appliance.Options{Box: recorder.Options{Argon: cheap}}); err != nil {
+	if b.box, err = appliance.Start(t.Context(), b.dir, appliance.Options{Box: recorder.Options{Argon: cheap()}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -130,7 +122,7 @@ func (b *brokenLine) reset(at int, fault rekeytest.Fault) (asked []string) {
 
 // try is the reset itself.
 func (b *brokenLine) try() ended {
-	return b.rekey(append([]string{"reset", hostOf(b.line.URL), "--password-file", b.state + ".password", "--yes"}, b.flags...)...)
+	return b.rekey(append([]string{"reset", hostOf(b.line.URL), "--password-file", b.state + ".password", "--yes", "--watch", "0"}, b.flags...)...)
 }
 
 // again runs the last reset again, for the same operator, over a whole line.
@@ -258,24 +250,38 @@ func (b *brokenLine) atEach(each func(at int, name string)) {
 // faults befalls them; the change itself suffers all, any other request one.
 func TestLineBreaksAtEachRequest(t *testing.T) {
 	t.Parallel()
-	b := newBrokenLine(t, "--no-footage", "--accept-risk", "skip-footage")
+	const parts = 3 // side by side, every third request each
+	for part := range parts {
+		t.Run(strconv.Itoa(part), func(t *testing.T) {
+			t.Parallel()
+			b := newBrokenLine(t, "--no-footage", "--accept-risk", "skip-footage")
+			b.atEach(func(at int, name string) {
+				if at%parts == part {
+					b.suffers(at, name)
+				}
+			})
+		})
+	}
+}
+
+// suffers lets the faults befall one request that are due to it.
+func (b *brokenLine) suffers(at int, name string) {
+	b.t.Helper()
 	others := []rekeytest.Fault{rekeytest.Truncate, rekeytest.Twice, rekeytest.WrongType, rekeytest.Garbage, rekeytest.Huge}
-	b.atEach(func(at int, name string) {
-		faults := []rekeytest.Fault{rekeytest.DropBefore, rekeytest.DropAfter}
-		switch {
-		case name == "Security.modifyPasswordPlain":
-			faults = append(faults, others...)
-		case name == "global.login" || strings.HasPrefix(name, "Security."):
-			faults = append(faults, others[at%len(others)])
-		default:
-			faults = append(faults, others...)[at%7:][:1]
+	faults := []rekeytest.Fault{rekeytest.DropBefore, rekeytest.DropAfter}
+	switch {
+	case name == "Security.modifyPasswordPlain":
+		faults = append(faults, others...)
+	case name == "global.login" || strings.HasPrefix(name, "Security."):
+		faults = append(faults, others[at%len(others)])
+	default:
+		faults = append(faults, others...)[at%7:][:1]
+	}
+	for _, fault := range faults {
+		if asked := b.reset(at, fault); len(asked) < at {
+			b.t.Errorf("request %d (%s) never came", at, name)
 		}
-		for _, fault := range faults {
-			if asked := b.reset(at, fault); len(asked) < at {
-				t.Errorf("request %d (%s) never came", at, name)
-			}
-		}
-	})
+	}
 }
 
 // TestLineBreaksWhileFootageIsSaved: what was broken off is fetched again, and
@@ -336,165 +342,14 @@ func TestLostAnswerWhereThreeTriesLock(t *testing.T) {
 	end := b.try()
 	end.wants(t, "a lost answer", 12, "could not be tried on rpc2")
 	r, _ := end.report()
-	lost, proved := 0, 0
+	lost := 0
 	for _, p := range r.Proofs {
-		switch p.New {
-		case job.NotTried:
+		if p.New == job.NotTried && !p.NoDriver {
 			lost++
-		case job.Opens:
-			proved++
 		}
 	}
-	if r.Outcome != rekey.Changed || lost != 1 || proved != len(r.Proofs)-1 {
-		t.Errorf("outcome %s, %d doors lost, %d of %d proved", r.Outcome, lost, proved, len(r.Proofs))
+	if proved := opened(r.Proofs); r.Outcome != rekey.Changed || lost != 1 || proved < 5 {
+		t.Errorf("outcome %s, %d doors lost, %d proved: %+v", r.Outcome, lost, proved, r.Proofs)
 	}
 	b.promise("the last try", end, end)
-}
-
-// TestPeersThatAreNoRecorder: what answers is none, or a bad one (8); or nothing
-// does (7). One clear line, the documented code, within the limits of every
-// exchange; and no password leaves.
-func TestPeersThatAreNoRecorder(t *testing.T) {
-	t.Parallel()
-	password := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(password, []byte("Lost-and-found-7"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect to another host was followed") }))
-	t.Cleanup(elsewhere.Close)
-	for name, peer := range map[string]struct {
-		code int
-		at   string
-	}{
-		"a plain web server":  {8, serving(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html><title>Welcome</title>It works!") })},
-		"a server of nothing": {8, serving(t, http.NotFound)},
-		"JSON that is none":   {8, serving(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"result":tru`) })},
-		"another maker's digest": {8, serving(t, func(w http.ResponseWriter, _ *http.Request) {
-			unauthorised(w, `Digest realm="IP Camera(C1234)",nonce="x",qop="auth"`)
-		})},
-		"a gigabyte":            {8, serving(t, gigabyte)},
-		"a gigabyte of headers": {8, accepting(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 200<<10))},
-		"a redirect elsewhere": {8, serving(t, func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1), http.StatusFound)
-		})},
-		"a redirect in a circle": {8, serving(t, func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://"+r.Host+"/", http.StatusFound)
-		})},
-		"something that says SSH": {8, accepting(t, "SSH-2.0-OpenSSH_9.9\r\n")},
-		"silence":                 {7, accepting(t, "")},
-		"nobody":                  {7, closed(t)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			state := filepath.Join(t.TempDir(), "state")
-			e := runHere(t.Context(), "reset", peer.at, "--yes", "--password-file", password, "--state", state, "--discovery-port", "9")
-			e.wants(t, "reset", peer.code)
-			if err := oneClearLine(e.talk); err != nil {
-				t.Error(err)
-			}
-			if _, err := os.Stat(filepath.Join(state, "tries")); err == nil {
-				t.Error("a login try was booked")
-			}
-		})
-	}
-}
-
-// serving is where a web server with that one answer is.
-func serving(t *testing.T, h http.HandlerFunc) string {
-	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "" {
-			t.Error("a password was sent to what is no recorder")
-		}
-		h(w, r)
-	}))
-	t.Cleanup(s.Close)
-	return hostOf(s.URL)
-}
-
-func unauthorised(w http.ResponseWriter, challenge string) {
-	w.Header().Set("WWW-Authenticate", challenge)
-	http.Error(w, "who are you?", http.StatusUnauthorized)
-}
-
-func gigabyte(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Length", strconv.Itoa(1<<30))
-	piece := bytes.Repeat([]byte("recorder"), 8<<10)
-	for sent := 0; sent < 1<<30; sent += len(piece) {
-		if _, err := w.Write(piece); err != nil {
-			return
-		}
-	}
-}
-
-// accepting is a port that takes every connection, says the same to all and nothing more.
-func accepting(t *testing.T, says string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				_, _ = io.WriteString(c, says)
-				_, _ = io.Copy(io.Discard, c) // until the other side has enough
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
-
-// closed is a port at which nobody listens.
-func closed(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err == nil {
-		err = l.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l.Addr().String()
-}
-
-// A peer answers every question twice on a connection that is kept. net/http
-// wrote the second answer, byte for byte, to the standard log: to the terminal.
-func TestNothingUnaskedReachesTheTerminal(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				for r := bufio.NewReader(c); ; {
-					if _, err := http.ReadRequest(r); err != nil {
-						return
-					}
-					_, _ = io.WriteString(c, strings.Repeat("HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\n\x1b[2Jhi\n", 2))
-				}
-			}()
-		}
-	}()
-	cmd := exec.Command("rekey", "look", l.Addr().String(), "--discovery-port", "9")
-	cmd.Env = append(os.Environ(), "REKEY_STATE="+t.TempDir())
-	out, err := cmd.CombinedOutput()
-	var ended *exec.ExitError
-	if !errors.As(err, &ended) || ended.ExitCode() != 8 || bytes.Contains(out, []byte("nsolicited")) || bytes.ContainsRune(out, 0x1b) {
-		t.Errorf("%v: %q", err, out)
-	}
 }

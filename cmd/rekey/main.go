@@ -75,7 +75,7 @@ Try it without a recorder: rekey demo`,
 			root.AddCommand(c)
 		}
 	}
-	add("job", newDemoCommand(), newFindCommand(), newLookCommand(), newWaysCommand(), newPlanCommand(), newResetCommand(at), newResumeCommand(at), newBackupCommand(), newCheckCommand())
+	add("job", newDemoCommand(), newFindCommand(), newLookCommand(), newWaysCommand(), newPlanCommand(), newResetCommand(at), newResumeCommand(at), newBackupCommand(), newCheckCommand(), newCamerasCommand())
 	add("keep", newVaultCommand(), newLogCommand())
 	add("serve", newRecorderCommand(), newDeskCommand(), newCodeCommand())
 	return root

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,15 +18,31 @@ import (
 // as under a service manager: nobody is asked, wherever the tests are run from.
 const noTerminal = "REKEY_TEST_NO_TERMINAL"
 
-// TestMain lets the test binary stand in for the program: scripts and crash
-// tests start it as a real process, under the race detector too.
+// raceOptions keeps a program under the race detector from sleeping a second
+// before it exits.
+const raceOptions = "GORACE"
+
+// TestMain lets the test binary stand in for the program, and for a recorder:
+// scripts and crash tests start them as real processes, under the race detector too.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"rekey": func() {
-		if os.Getenv(noTerminal) != "" {
-			_, _ = syscall.Setsid() // fails for who leads a session already, and has no terminal either
-		}
-		os.Exit(run(crashPoint()))
-	}})
+	if os.Getenv(raceOptions) == "" {
+		_ = os.Setenv(raceOptions, "atexit_sleep_ms=0") // for the processes that are started
+	}
+	_ = flag.Set("test.parallel", "6") // a test waits for disks and other processes most of the time; -parallel says otherwise
+	testscript.Main(m, map[string]func(){
+		"rekey": func() {
+			if os.Getenv(noTerminal) != "" {
+				_, _ = syscall.Setsid() // fails for who leads a session already, and has no terminal either
+			}
+			os.Exit(run(crashPoint()))
+		},
+		boxProgram: func() {
+			if err := serveBox(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
+	})
 }
 
 // TestScripts runs the stories in testdata/*.txtar. Beside rekey itself they know:
@@ -41,6 +58,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("REKEY_STATE", filepath.Join(env.WorkDir, "state"))
+			env.Setenv(raceOptions, os.Getenv(raceOptions))
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){

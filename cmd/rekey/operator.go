@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,7 @@ type operator struct {
 	json       bool
 
 	out, talk io.Writer
+	telling   sync.Mutex         // recordings come in side by side, and so do their events
 	at        func(point string) // for the crash tests; see run
 }
 
@@ -74,42 +76,19 @@ func (o *operator) log() *slog.Logger {
 	return slog.New(slog.NewTextHandler(o.talk, &slog.HandlerOptions{Level: level}))
 }
 
-// drivers is the visible list of protocol families.
+// drivers is the visible list of protocol families, with what the accepted risks
+// allow them.
 func (o *operator) drivers(accept []rekey.Risk) []rekey.Driver {
-	var options []dahua.Option
+	var d []dahua.Option
+	var h []hikvision.Option
+	var v []onvif.Option
 	if slices.Contains(accept, rekey.RiskClearPassword) {
-		options = append(options, dahua.AcceptClearPassword())
+		d, h, v = append(d, dahua.AcceptClearPassword()), append(h, hikvision.AcceptClearPassword()), append(v, onvif.AcceptClearPassword())
 	}
-	return []rekey.Driver{dahua.New(o.log(), options...)}
-}
-
-// families is the visible list of who can tell what a box is; those with a
-// driver stand first.
-func (o *operator) families() []discover.Identifier {
-	var all []discover.Identifier
-	for _, d := range o.drivers(nil) {
-		all = append(all, d)
+	if slices.Contains(accept, rekey.RiskBasicLogin) {
+		d = append(d, dahua.AcceptBasic())
 	}
-	return append(all, hikvision.New(o.log()))
-}
-
-// besides is what boxes of any family may speak besides.
-func (o *operator) besides() []discover.Identifier {
-	return []discover.Identifier{onvif.New(o.log())}
-}
-
-// ownProbers are the discovery protocols of the drivers.
-func (o *operator) ownProbers() []discover.Prober {
-	return []discover.Prober{dahua.Prober{UDPPort: int(o.discovery)}}
-}
-
-// probers is the visible list of discovery protocols.
-func (o *operator) probers() []discover.Prober {
-	all := append(o.ownProbers(), hikvision.Prober{})
-	for _, p := range onvif.Probers() {
-		all = append(all, p)
-	}
-	return all
+	return []rekey.Driver{dahua.New(o.log(), d...), hikvision.New(o.log(), h...), onvif.New(o.log(), v...)}
 }
 
 // identify learns all that a box tells without a login.
@@ -119,12 +98,6 @@ func (o *operator) identify(ctx context.Context, t rekey.Target) (rekey.Identity
 		id.Oddities = append(slices.Clone(id.Oddities), odd)
 	}
 	return id, err
-}
-
-// recognise learns what a run needs: which recorder it is, and who drives it. It
-// does not wait for protocols that no driver logs in by.
-func (o *operator) recognise(ctx context.Context, t rekey.Target) (rekey.Identity, error) {
-	return discover.Identify(ctx, t, o.families(), nil, o.ownProbers())
 }
 
 // identifyOpen identifies a host of a sweep.
@@ -250,6 +223,8 @@ func writeJSON(w io.Writer, kind string, v any) error {
 // event tells a step as it goes: JSON lines are the result of --json, a person
 // reads them as talk.
 func (o *operator) event(e rekey.Event) {
+	o.telling.Lock()
+	defer o.telling.Unlock()
 	if o.json {
 		_ = writeJSON(o.out, "event", e) // a reader that went away does not stop the run
 		return

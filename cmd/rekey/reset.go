@@ -25,6 +25,7 @@ type resetFlags struct {
 	noFootage, fix, dryRun bool
 	yes                    bool
 	accept                 []string
+	watch                  time.Duration
 }
 
 func (f *resetFlags) register(s *pflag.FlagSet) {
@@ -74,7 +75,9 @@ security-questions or hardware-reset it says exactly what to press, waits, and
 verifies. At a terminal it asks; without one, --yes agrees to the plan and a way
 by hand stops with exit code 11, to be continued by 'rekey resume --done'.
 
-A wrong password costs one of few tries: rekey stops at the first refusal.`,
+A wrong password costs one of few tries: rekey stops at the first refusal. After
+the change it names the programs that still come with the old password (--watch)
+and the cameras that went dark.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.on(cmd)
@@ -87,6 +90,7 @@ A wrong password costs one of few tries: rekey stops at the first refusal.`,
 	f.register(cmd.Flags())
 	cmd.Flags().BoolVar(&f.fix, "fix", false, "mend the findings of the hardening check that rekey may mend")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "stop after the plan: nothing is changed")
+	cmd.Flags().DurationVar(&f.watch, "watch", 30*time.Second, "watch the recorder's log for so long for who still comes with the old password; 0s = one look")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "agree to the plan without being asked; risks still want --accept-risk")
 	return cmd
 }
@@ -99,7 +103,10 @@ func (f *resetFlags) request(host string) (req job.Request, err error) {
 	if f.account == "" {
 		return req, fmt.Errorf("%w: --account names no account", rekey.ErrInput)
 	}
-	req.Account, req.Fix = f.account, f.fix
+	if f.watch < 0 {
+		return req, fmt.Errorf("%w: --watch %s; expected nothing (0s) or more", rekey.ErrInput, f.watch)
+	}
+	req.Account, req.Fix, req.Watch = f.account, f.fix, f.watch
 	if req.Way, err = parseWay(f.way); err != nil {
 		return req, err
 	}
@@ -147,7 +154,10 @@ func (f *resetFlags) loginOf(req *job.Request) (err error) {
 
 // parseWay reads a way's name; "" leaves the choice to the job.
 func parseWay(name string) (rekey.WayID, error) {
-	known := []rekey.WayID{rekey.WayKnownPassword, rekey.WayAnotherAdmin, rekey.WayVendorApp, rekey.WaySecurityQuestions, rekey.WayTemporaryPassword, rekey.WayHardwareReset}
+	known := []rekey.WayID{
+		rekey.WayKnownPassword, rekey.WayAnotherAdmin, rekey.WaySecurityQuestions, rekey.WayRecoveryFile, rekey.WayVendorApp,
+		rekey.WayVendorWebsite, rekey.WayTemporaryPassword, rekey.WayHardwareReset,
+	}
 	if name != "" && !slices.Contains(known, rekey.WayID(name)) {
 		return "", fmt.Errorf("%w: there is no way %q; the names are %v", rekey.ErrInput, name, known)
 	}
@@ -155,14 +165,13 @@ func parseWay(name string) (rekey.WayID, error) {
 }
 
 func parseRisks(names []string) ([]rekey.Risk, error) {
-	known := []rekey.Risk{rekey.RiskLoseFootage, rekey.RiskLoseSettings, rekey.RiskSkipFootage, rekey.RiskLockAccount, rekey.RiskLeaveUnknown, rekey.RiskClearPassword}
+	known := []rekey.Risk{
+		rekey.RiskLoseFootage, rekey.RiskLoseSettings, rekey.RiskSkipFootage, rekey.RiskLockAccount, rekey.RiskLeaveUnknown,
+		rekey.RiskClearPassword, rekey.RiskBasicLogin, rekey.RiskNewCertificate,
+	}
 	var risks []rekey.Risk
 	for _, n := range names {
-		ok := false
-		for _, k := range known {
-			ok = ok || rekey.Risk(n) == k
-		}
-		if !ok {
+		if !slices.Contains(known, rekey.Risk(n)) {
 			return nil, fmt.Errorf("%w: there is no risk %q; the names are %v", rekey.ErrInput, n, known)
 		}
 		risks = append(risks, rekey.Risk(n))
@@ -287,38 +296,5 @@ func printHands(w io.Writer, way rekey.Way) {
 	fmt.Fprintf(w, "\n%s. By hand, at the recorder:\n", way.Title)
 	for n, h := range way.Hands {
 		fmt.Fprintf(w, "%3d. %s\n", n+1, h)
-	}
-}
-
-func printPlan(w io.Writer, p rekey.Plan) {
-	fmt.Fprintf(w, "Plan for %s %s, Device ID %s, account %q, way %s:\n", p.Recorder.Vendor, p.Recorder.Model, p.Recorder.DeviceID, p.Account, p.Way.ID)
-	for n, s := range p.Steps {
-		fmt.Fprintf(w, "%3d. %-7s %s\n", n+1, s.Kind, s.What)
-	}
-	for _, r := range p.Risks {
-		fmt.Fprintf(w, "risk: %s (--accept-risk %s)\n", r, r)
-	}
-	for _, n := range p.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
-	}
-}
-
-func printRunReport(w io.Writer, r job.Report) {
-	fmt.Fprintf(w, "Outcome: %s\n", r.Outcome)
-	fmt.Fprintf(w, "Recorder: %s %s, Device ID %s, at %s; account %q; way %s; run %s\n", r.Recorder.Vendor, r.Recorder.Model, r.Recorder.DeviceID, r.Address, r.Account, r.Way, r.Run)
-	for _, p := range r.Proofs {
-		fmt.Fprintf(w, "Proof: %-13s %-21s new %s, old %s\n", p.Interface, p.Interface.Address(), p.New, p.Old)
-	}
-	if k := r.Footage; k != nil && k.Skipped == "" {
-		fmt.Fprintf(w, "Footage: %d recordings, %d bytes, in %s\n", k.Files, k.Bytes, k.Dir)
-	} else if k != nil {
-		fmt.Fprintf(w, "Footage: not saved; %s\n", k.Skipped)
-	}
-	printFindings(w, r.Findings)
-	if r.VaultID != "" {
-		fmt.Fprintf(w, "Vault: rekey vault show %s\n", r.VaultID)
-	}
-	if !r.Ended.IsZero() {
-		fmt.Fprintf(w, "Time: %s\n", r.Ended.Sub(r.Started).Round(10*time.Millisecond))
 	}
 }

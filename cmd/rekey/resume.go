@@ -23,6 +23,7 @@ func newResumeCommand(at func(point string)) *cobra.Command {
 		Short: "go on with a run that a crash, an unknown outcome or waiting for hands left open",
 		Long: `resume goes on with one open run, or with all of them, from where their journals
 stand. Whether a password was changed is settled by trying the new one, once.
+The recorder's log is watched for as long as the run was told (reset --watch).
 
 --done says that a person has set the new password at the recorder.
 --at says where the recorder is now, if its address has changed.

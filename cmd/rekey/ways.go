@@ -62,14 +62,25 @@ the person still has is told by --have; where the app on the phone decides, by
 	v.flags(cmd.Flags())
 	f := cmd.Flags()
 	f.StringSliceVar(&v.have, "have", nil, "what you still have, with commas: "+join(catalog.Things(), ", ")+"; or nothing")
-	f.StringVar(&v.app, "app", "", "the maker's app on the owner's phone: "+strings.Join(appIDs(""), ", "))
+	f.StringVar(&v.app, "app", "", "the maker's app on the owner's phone")
 	f.IntVar(&v.tried, "tried", 0, "how many wrong passwords were tried already")
 	f.BoolVar(&v.locked, "locked", false, "the recorder says that the account is locked")
 	f.StringVar(&v.way, "way", "", "show this way in full instead of the one to take now")
 	f.BoolVar(&v.facts, "facts", false, "show all that is known of the model, with sources and how sure it is")
 	f.BoolVar(&v.browse, "browse", false, "search the catalogue at the terminal; without one, list it")
 	f.StringVar(&v.html, "html", "", "write the catalogue as web pages into this folder, to publish or print")
+	nameApps(cmd)
 	return cmd
+}
+
+// nameApps puts the apps into the help when it is asked for: to read the
+// catalogue takes longer than all else at the start of the program.
+func nameApps(cmd *cobra.Command) {
+	help := cmd.HelpFunc()
+	cmd.SetHelpFunc(func(c *cobra.Command, args []string) {
+		c.Flags().Lookup("app").Usage += ": " + strings.Join(appIDs(""), ", ")
+		help(c, args)
+	})
 }
 
 func join[T ~string](all []T, between string) string {
