@@ -48,6 +48,7 @@ type Guard struct {
 	cfg GuardConfig
 
 	mu           sync.Mutex
+	second       *Keys  // see SecondDesk
 	rec          Record // as saved, but for LastEventSeq, which may be ahead
 	open         *openChallenge
 	ended        error // why no challenge is open
@@ -63,7 +64,7 @@ type openChallenge struct {
 	account   string
 	challenge Challenge
 	enc       []byte
-	expected  Answer
+	expected  []Answer // of the desk, and of the second desk where there is one
 	wrong     []Answer
 	at        time.Duration
 }
@@ -159,12 +160,44 @@ func (g *Guard) draw(account string, purpose Purpose) (*openChallenge, error) {
 	}
 	c := keys.challenge(suite, purpose, g.cfg.Epoch&3, g.rec.Counter+1, fresh)
 	o := &openChallenge{account: account, challenge: c}
+	var answer Answer
 	if suite == SuiteHPKE {
-		o.enc, o.expected, err = RecorderAnswer(g.cfg.DeskKey, g.cfg.DeviceID, account, c)
+		o.enc, answer, err = RecorderAnswer(g.cfg.DeskKey, g.cfg.DeviceID, account, c)
 	} else {
-		o.expected, err = keys.Answer(g.cfg.DeviceID, account, c)
+		answer, err = keys.Answer(g.cfg.DeviceID, account, c)
 	}
-	return o, err
+	if err != nil {
+		return nil, err
+	}
+	o.expected = []Answer{answer}
+	if g.second != nil && suite == SuiteOCRA {
+		if answer, err = g.second.Answer(g.cfg.DeviceID, account, c); err != nil {
+			return nil, err
+		}
+		o.expected = append(o.expected, answer)
+	}
+	return o, nil
+}
+
+// SecondDesk lets a second desk answer, too, under a key that it shares with
+// this recorder alone: the owner's own one beside the maker's. Attempts and
+// penalties are counted for both together. With nil it may no longer. Either way
+// the open challenge and the grant end, because their answer may have come from
+// a desk that must not give it any more; why is the Detail of those events. A
+// guard of suite 2 has no second desk.
+func (g *Guard) SecondDesk(keys *Keys, why string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, err := g.tick(); err != nil {
+		return err
+	}
+	if keys != nil && g.cfg.Keys == nil {
+		return errors.New("a guard of suite 2 has no second desk")
+	}
+	g.second = keys
+	g.end(EventExpired, why, ErrNoChallenge)
+	g.loseGrant(why)
+	return nil
 }
 
 // Answer checks an answer as typed against the open challenge. A mistyped
@@ -194,10 +227,11 @@ func (g *Guard) Answer(typed string) (*Grant, error) {
 	if err := g.charge(now); err != nil {
 		return nil, err
 	}
-	if !answer.Equal(g.open.expected) {
+	desk := g.open.answeredBy(answer)
+	if desk < 0 {
 		return nil, g.wrong(answer, now)
 	}
-	return g.right(answer, now)
+	return g.right(answer, desk, now)
 }
 
 func (g *Guard) notOpen(now time.Duration) error {
@@ -249,7 +283,7 @@ func (g *Guard) wrong(a Answer, now time.Duration) error {
 	return &WrongAnswerError{Penalty: left}
 }
 
-func (g *Guard) right(a Answer, now time.Duration) (*Grant, error) {
+func (g *Guard) right(a Answer, desk int, now time.Duration) (*Grant, error) {
 	o := g.open
 	g.open, g.ended = nil, ErrNoChallenge // used, whatever comes
 	rec := g.rec
@@ -259,7 +293,7 @@ func (g *Guard) right(a Answer, now time.Duration) (*Grant, error) {
 		return nil, err
 	}
 	g.penaltyUntil = g.penaltyFrom
-	g.emit(EventOK, o.account, o.challenge, "")
+	g.emit(EventOK, o.account, o.challenge, [...]string{"", "second desk"}[desk])
 	g.loseGrant("replaced")
 	g.grant = &Grant{Account: o.account, Purpose: o.challenge.Purpose, challenge: o.challenge, code: a, at: now}
 	return g.grant, nil

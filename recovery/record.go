@@ -35,7 +35,7 @@ const (
 	EventBurned  EventKind = "challenge.burned"  // Detail: the penalty
 	EventWrong   EventKind = "answer.wrong"      // one answer compared
 	EventDup     EventKind = "answer.dup"        // the same wrong answer again, not compared
-	EventOK      EventKind = "answer.ok"         // one answer compared
+	EventOK      EventKind = "answer.ok"         // one answer compared; Detail: "second desk" where that one gave it
 	EventLost    EventKind = "grant.lost"        // Detail: "10 minutes", "replaced", "closed", "not saved" or why it was cancelled
 	EventSupport EventKind = "support.mode"      // Detail: "disabled" or "enabled"
 )

@@ -181,6 +181,18 @@ func (g *Guard) emit(kind EventKind, account string, c Challenge, detail string)
 	g.cfg.Events(e)
 }
 
+// answeredBy tells whose answer it is: 0 the desk's, 1 the second desk's, -1
+// nobody's. It compares with each, in constant time.
+func (o *openChallenge) answeredBy(a Answer) int {
+	desk := -1
+	for i, want := range o.expected {
+		if a.Equal(want) {
+			desk = i
+		}
+	}
+	return desk
+}
+
 func (o *openChallenge) triedBefore(a Answer) bool {
 	for _, w := range o.wrong {
 		if w.Equal(a) {
