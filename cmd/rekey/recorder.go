@@ -12,9 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey"
+	"rekey/internal/durable"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/appliance"
 	"rekey/internal/recorder/clips"
+	"rekey/internal/recorder/label"
 	"rekey/recovery"
 )
 
@@ -39,7 +41,7 @@ set-up is made at its local seat.
 	}
 	v.flags(cmd, "the recorder's folder (required)")
 	_ = cmd.MarkPersistentFlagRequired("dir") // the flag is there
-	cmd.AddCommand(v.initCommand(), v.serveCommand(), v.pressCommand(), v.labelCommand(), v.enrolCommand())
+	cmd.AddCommand(v.initCommand(), v.serveCommand(), v.pressCommand(), v.labelCommand(), v.enrolCommand(), v.cloudCommand(), v.linkCommand(), v.unlinkCommand())
 	return cmd
 }
 
@@ -202,13 +204,18 @@ type recorderLabel struct {
 	Model    string `json:"model"`
 	Serial   string `json:"serial"`
 	MAC      string `json:"mac"`
+	PDF      string `json:"pdf,omitempty"` // file that was written
+	SVG      string `json:"svg,omitempty"` // the same
 }
 
 func (v *recorderVerb) labelCommand() *cobra.Command {
-	return &cobra.Command{
+	var pdf, svg string
+	cmd := &cobra.Command{
 		Use:   "label",
 		Short: "print the recorder's label: Device ID, its QR code, model and serial",
-		Args:  cobra.NoArgs,
+		Long: `label shows what is on the recorder's sticker. With --pdf or --svg it also writes the
+sticker to a file, at its size on paper, 100 by 50 mm.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, err := recorder.Identify(v.dir)
 			if err != nil {
@@ -218,11 +225,37 @@ func (v *recorderVerb) labelCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l := recorderLabel{info.DeviceID, info.Model, info.Serial, info.MAC}
+			if err := writeLabel(label.Of(info), pdf, svg); err != nil {
+				return err
+			}
+			l := recorderLabel{info.DeviceID, info.Model, info.Serial, info.MAC, pdf, svg}
 			return v.tell(cmd, "label", l, "%s\nDevice ID  %s\nmodel      %s %s\nserial     %s\nMAC        %s",
 				strings.TrimRight(q.ToSmallString(false), "\n"), info.DeviceID, info.Vendor, info.Model, info.Serial, info.MAC)
 		},
 	}
+	cmd.Flags().StringVar(&pdf, "pdf", "", "file to write the label to, as PDF")
+	cmd.Flags().StringVar(&svg, "svg", "", "file to write the label to, as SVG")
+	return cmd
+}
+
+// writeLabel writes the label to the files that are named.
+func writeLabel(l label.Label, pdf, svg string) error {
+	for _, f := range []struct {
+		name string
+		draw func() ([]byte, error)
+	}{{pdf, l.PDF}, {svg, l.SVG}} {
+		if f.name == "" {
+			continue
+		}
+		document, err := f.draw()
+		if err != nil {
+			return err
+		}
+		if err := durable.WriteFile(f.name, document, 0o644); err != nil {
+			return fmt.Errorf("%w: write the label: %w", rekey.ErrStorage, err)
+		}
+	}
+	return nil
 }
 
 func (v *recorderVerb) enrolCommand() *cobra.Command {

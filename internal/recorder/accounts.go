@@ -38,7 +38,8 @@ func sealedContext(name string) string { return "recorder password\x00" + name }
 
 // withPassword gives an account a new password: all forms of it, or none. The
 // password itself is among them because recorders cannot do without: ONVIF's
-// token, SHA-256 digests and logins at cameras are made of nothing less.
+// token, SHA-256 digests and logins at cameras are made of nothing less. The
+// second factor stays, and with it the wrong codes.
 func (b *Box) withPassword(a account, name string, pw rekey.Secret) (account, error) {
 	phc, err := b.argon.Hash(pw, b.rand)
 	if err != nil {
@@ -52,7 +53,7 @@ func (b *Box) withPassword(a account, name string, pw rekey.Secret) (account, er
 	if err != nil {
 		return a, storageError("seal the password", err)
 	}
-	a.Hash, a.HA1, a.Sealed, a.Fails, a.Changed = phc, ha1, sealed, 0, b.now().UTC().Truncate(1e9)
+	a.Hash, a.HA1, a.Sealed, a.Fails, a.Changed = phc, ha1, sealed, a.wrongCodes(), b.now().UTC().Truncate(1e9)
 	return a, nil
 }
 

@@ -46,6 +46,7 @@ type Box struct {
 	current atomic.Pointer[state]
 	serving atomic.Pointer[Ports]
 	seats   sessions
+	cloud   signal
 }
 
 // Open switches the recorder in dir on: a boot. Locks and penalties that had
@@ -140,6 +141,9 @@ func (b *Box) start() error {
 		return storageError("start the recovery guard", err)
 	}
 	if err := b.missingGuardEvents(store); err != nil {
+		return err
+	}
+	if err := b.trustCloud(); err != nil {
 		return err
 	}
 	return b.Record("boot", "recorder", b.id.Info.DeviceID, "ok", map[string]string{"firmware": b.id.Firmware})

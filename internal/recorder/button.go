@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -81,20 +82,30 @@ func (b *Box) reset(detail map[string]string) error {
 	b.tries.Lock()
 	defer b.tries.Unlock()
 	err := b.commit(func(next *state) ([]seclog.Record, error) {
+		gone := next.secondFactors()
 		next.Accounts, next.ONVIF = map[string]account{}, nil
 		next.forgetCameras()
 		next.Tables = b.defaults()
 		next.Epoch++
 		next.Review, next.RemoteFor = false, ""
-		return []seclog.Record{
+		records := []seclog.Record{
 			{Actor: "button", Event: "button.reset", Object: b.id.Info.DeviceID, Result: "ok", Detail: detail},
 			{Actor: "recorder", Event: "sessions.revoked", Object: "all accounts", Result: "ok"},
-		}, nil
+		}
+		for _, name := range gone {
+			records = append(records, seclog.Record{Actor: "button", Event: "2fa.off", Object: name, Result: "ok"})
+		}
+		if next.Cloud != nil {
+			records = append(records, seclog.Record{Actor: "button", Event: "cloud.unlink", Object: clip(next.Cloud.URL), Result: "button reset"})
+			next.Cloud = nil
+		}
+		return records, nil
 	})
-	if err != nil {
+	if err != nil && b.Initialised() {
 		return err
 	}
+	// A write that failed may stand all the same: see doubt.
 	clear(b.lockedAt)
 	clear(b.strangers)
-	return b.restartSupport()
+	return errors.Join(err, b.forgetCloud("button reset"), b.restartSupport())
 }

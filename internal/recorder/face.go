@@ -22,6 +22,7 @@ const (
 	FaceBaseline2    Face = "baseline-2"    // security baseline 2: the envelope, SHA-256, ONVIF accounts of their own
 	FaceBrokenDigest Face = "broken-digest" // CGI refuses the right password, too; RPC2 works
 	FaceBasic2014    Face = "basic-2014"    // CGI with Basic and nothing else
+	FaceNewScreen    Face = "new-screen"    // an N841 whose firmware has the new local UI: Users > User
 )
 
 // Faces are the names of all faces, sorted.
@@ -43,6 +44,7 @@ type Traits struct {
 	CGI                           CGITraits
 	RPC2                          RPC2Traits
 	ONVIF                         ONVIFList
+	Screen                        Screen
 }
 
 // CGITraits are how CGI takes logins and passwords.
@@ -113,9 +115,10 @@ var faces = map[Face]Traits{
 	FaceN841: {
 		Vendor: "Lorex", Model: "N841", Class: "NVR", Firmware: "4.002.0000000.8.R", BuildDate: "2024-10-30", Baseline: "V2.2",
 		Rule: eightCharacters, Lock: lockAfter(5), HTTPS: true, Init: true, SDKPort: 35000, MaxConnections: 10,
-		CGI:   CGITraits{Passwords: PasswordsByHTTPS, Manager: ManagerDocument},
-		RPC2:  RPC2Traits{Offered: true, Envelope: true, CameraState: true},
-		ONVIF: ONVIFShared,
+		CGI:    CGITraits{Passwords: PasswordsByHTTPS, Manager: ManagerDocument},
+		RPC2:   RPC2Traits{Offered: true, Envelope: true, CameraState: true},
+		ONVIF:  ONVIFShared,
+		Screen: screenSystem,
 	},
 	// Known: rule, 3 tries for 30 minutes, the account default for live pictures.
 	// Integer sessions and the codes 268632070 and 268632071 are told of old
@@ -129,6 +132,7 @@ var faces = map[Face]Traits{
 		Preset: []rekey.Account{{Name: "default", Group: GroupUser, Memo: "live view only"}},
 		CGI:    CGITraits{NoQOP: true, Passwords: PasswordsAnywhere, Manager: ManagerDocument},
 		RPC2:   RPC2Traits{Offered: true, Integers: true},
+		Screen: screenSetting,
 	},
 	// Known by an owner's test: 10 tries for about 30 minutes, ports 35000, 80 and
 	// 554, HTTPS off, 20 connections, build 2022-06-24, no ONVIF accounts of its
@@ -137,9 +141,10 @@ var faces = map[Face]Traits{
 	FaceD861: {
 		Vendor: "Lorex", Model: "D861A8B", Class: "DVR", Firmware: "4.001.0000005.7.R", BuildDate: "2022-06-24", Baseline: "V2.1",
 		Rule: eightCharacters, Lock: lockAfter(10), Init: true, SDKPort: 35000, SDK: true, MaxConnections: 20,
-		CGI:   CGITraits{Passwords: PasswordsAnywhere, Manager: ManagerLive},
-		RPC2:  RPC2Traits{Offered: true, Envelope: true, CameraState: true},
-		ONVIF: ONVIFShared,
+		CGI:    CGITraits{Passwords: PasswordsAnywhere, Manager: ManagerLive},
+		RPC2:   RPC2Traits{Offered: true, Envelope: true, CameraState: true},
+		ONVIF:  ONVIFShared,
+		Screen: screenSystem,
 	},
 	// Known of one such recorder: version, date, baseline V2.2, the session of the
 	// second answer and its cookie. Assumed: that SHA-256, told of some firmware, is
@@ -148,18 +153,20 @@ var faces = map[Face]Traits{
 	FaceBaseline2: {
 		Vendor: "Dahua", Model: "DHI-NVR5232-EI", Class: "NVR", Firmware: "4.002.0000000.8.R", BuildDate: "2024-10-30", Baseline: "V2.2",
 		Rule: eightCharacters, Lock: lockAfter(5), HTTPS: true, Init: true, SDKPort: 37777, SDK: true, MaxConnections: 10,
-		CGI:   CGITraits{Algorithm: "SHA-256", Passwords: PasswordsElsewhere},
-		RPC2:  RPC2Traits{Offered: true, SHA256: true, Cookie: true, Envelope: true, CameraState: true},
-		ONVIF: ONVIFOwn,
+		CGI:    CGITraits{Algorithm: "SHA-256", Passwords: PasswordsElsewhere},
+		RPC2:   RPC2Traits{Offered: true, SHA256: true, Cookie: true, Envelope: true, CameraState: true},
+		ONVIF:  ONVIFOwn,
+		Screen: screenAccount,
 	},
 	// Known of one camera: CGI answers 401 to the right password, RPC2 works.
 	// Assumed: that a refused digest counts, the worst case; everything else.
 	FaceBrokenDigest: {
 		Vendor: "Lorex", Model: "N842", Class: "NVR", Firmware: "4.001.0000005.0", BuildDate: "2020-11-17", Baseline: "V2.1",
 		Rule: eightCharacters, Lock: lockAfter(5), HTTPS: true, Init: true, SDKPort: 35000, MaxConnections: 10,
-		CGI:   CGITraits{Broken: true, Passwords: PasswordsByHTTPS, Manager: ManagerDocument},
-		RPC2:  RPC2Traits{Offered: true, Envelope: true, CameraState: true},
-		ONVIF: ONVIFShared,
+		CGI:    CGITraits{Broken: true, Passwords: PasswordsByHTTPS, Manager: ManagerDocument},
+		RPC2:   RPC2Traits{Offered: true, Envelope: true, CameraState: true},
+		ONVIF:  ONVIFShared,
+		Screen: screenSystem,
 	},
 	// Known of a camera of 2014: Basic, realm Device_CGI. Assumed: that such a
 	// recorder takes no digest, has no RPC2, no ONVIF and no HTTPS; 5 tries for 30
@@ -168,7 +175,18 @@ var faces = map[Face]Traits{
 	FaceBasic2014: {
 		Vendor: "Lorex", Model: "LHV2008", Class: "DVR", Firmware: "2.420.0000.0.R", BuildDate: "2014-06-17",
 		Rule: sixCharacters, Lock: lockAfter(5), SDKPort: 35000, MaxConnections: 10,
-		CGI: CGITraits{Basic: true, Passwords: PasswordsAnywhere, Manager: ManagerDocument, BareDisks: true},
+		CGI:    CGITraits{Basic: true, Passwords: PasswordsAnywhere, Manager: ManagerDocument, BareDisks: true},
+		Screen: screenSetting,
+	},
+	// Known: the path Users > User of the new local UI. Assumed: that nothing else
+	// differs from its N841.
+	FaceNewScreen: {
+		Vendor: "Lorex", Model: "N841", Class: "NVR", Firmware: "4.002.0000000.8.R", BuildDate: "2024-10-30", Baseline: "V2.2",
+		Rule: eightCharacters, Lock: lockAfter(5), HTTPS: true, Init: true, SDKPort: 35000, MaxConnections: 10,
+		CGI:    CGITraits{Passwords: PasswordsByHTTPS, Manager: ManagerDocument},
+		RPC2:   RPC2Traits{Offered: true, Envelope: true, CameraState: true},
+		ONVIF:  ONVIFShared,
+		Screen: screenUsers,
 	},
 }
 

@@ -35,7 +35,7 @@ func (b *Box) reboot(t *testing.T) *Box {
 
 func TestFacesAreComplete(t *testing.T) {
 	t.Parallel()
-	if got := Faces(); !slices.Equal(got, []Face{"baseline-2", "basic-2014", "broken-digest", "d861", "lnr400", "n841"}) {
+	if got := Faces(); !slices.Equal(got, []Face{"baseline-2", "basic-2014", "broken-digest", "d861", "lnr400", "n841", "new-screen"}) {
 		t.Fatalf("%v", got)
 	}
 	for _, f := range Faces() {

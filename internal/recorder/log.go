@@ -19,6 +19,7 @@ const (
 	detailChange     = "change"      // marks the records of one change of the state
 	detailClock      = "boottime_ms" // time since boot
 	detailGuardEvent = "event_seq"   // number of an event of the guard
+	detailSecond     = "second_factor"
 )
 
 // record starts a record of something that this client did.

@@ -234,6 +234,26 @@ func (s *state) lockPolicy() rekey.LockPolicy {
 	return rekey.LockPolicy{Enabled: g["LockLoginEnable"] == "true", Tries: tries, LockFor: time.Duration(seconds) * time.Second}
 }
 
+// codeTries and codeLock bound the codes of a second factor, which are short,
+// whatever an administrator made of the lock policy.
+const (
+	codeTries = 5
+	codeLock  = 30 * time.Minute
+)
+
+// lockPolicyOf is the lock policy of one account: against which wrong codes stand,
+// never a loose one.
+func (s *state) lockPolicyOf(name string) rekey.LockPolicy {
+	p := s.lockPolicy()
+	if s.Accounts[name].wrongCodes() == 0 {
+		return p
+	}
+	if !p.Enabled {
+		return rekey.LockPolicy{Enabled: true, Tries: codeTries, LockFor: codeLock}
+	}
+	return rekey.LockPolicy{Enabled: true, Tries: min(p.Tries, codeTries), LockFor: max(p.LockFor, codeLock)}
+}
+
 // SetLockPolicy changes the lock policy for an admin: 1 to 30 tries, 1 minute to 24 hours.
 func (b *Box) SetLockPolicy(manager string, p rekey.LockPolicy, from Client) error {
 	return b.SetTable(manager, "General", map[string]string{

@@ -34,6 +34,8 @@ type state struct {
 	// RemoteFor is the account whose next login gives remote access back; "" = it
 	// is as the settings say.
 	RemoteFor string `json:"remote_for,omitempty"`
+	// Cloud is the link to a cloud service; nil = none.
+	Cloud *cloudLink `json:"cloud,omitempty"`
 	// Pending are the records that tell of this change. They are in the security
 	// log right after the file is written; Open appends those that a power cut
 	// kept out.
@@ -52,6 +54,7 @@ type account struct {
 	Epoch    uint64    `json:"epoch"`
 	Fails    int       `json:"fails,omitempty"` // charged tries since the last good one
 	Changed  time.Time `json:"password_changed"`
+	Second   *second   `json:"second_factor,omitempty"`
 }
 
 func (s *state) clone() *state {

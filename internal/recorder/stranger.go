@@ -33,7 +33,7 @@ func (b *Box) fails(s *state, name string) int {
 func (b *Box) setFails(next *state, name string, fails int) {
 	if a, known := next.Accounts[name]; known {
 		a.Fails = fails
-		next.Accounts[name] = a
+		next.Accounts[name] = a.fewerWrongCodes(fails)
 		return
 	}
 	if _, met := b.strangers[name]; !met && len(b.strangers) >= maxStrangers {

@@ -97,11 +97,21 @@ func (b *Box) sealedFor(a account, name string) string {
 
 // try charges, compares and settles. The caller holds tries.
 func (b *Box) try(l list, name string, from Client, compare func(account) bool) (uint64, error) {
+	epoch, err := b.hold(l, name, from, compare)
+	if err != nil {
+		return 0, err
+	}
+	return epoch, b.accept(l, clip(name), from)
+}
+
+// hold charges and compares. What was charged is for the caller to settle, who
+// holds tries.
+func (b *Box) hold(l list, name string, from Client, compare func(account) bool) (uint64, error) {
 	name = clip(name) // changes no account's name
 	if left := b.lockedFor(name); left > 0 {
 		return 0, b.refuseLocked(name, from, left)
 	}
-	if err := b.charge(name); err != nil {
+	if err := b.charge(name, aPassword); err != nil {
 		return 0, err
 	}
 	a, known := b.state().accounts(l)[name]
@@ -111,64 +121,96 @@ func (b *Box) try(l list, name string, from Client, compare func(account) bool) 
 	if good := compare(a); !good || !known {
 		return 0, b.refuse(l, name, from)
 	}
-	return a.Epoch, b.accept(l, name, from)
+	return a.Epoch, nil
 }
+
+// What a try is charged for.
+const (
+	aPassword = false
+	aCode     = true
+)
 
 // charge counts the try before it is made. For a name that is no account the
 // file is written just the same: it must not answer sooner.
-func (b *Box) charge(name string) error {
+func (b *Box) charge(name string, code bool) error {
 	return b.commit(func(next *state) ([]seclog.Record, error) {
-		fails := b.fails(next, name)
-		if p := next.lockPolicy(); p.Enabled && fails >= p.Tries {
-			fails = 0 // the lock is over, or lockedFor had refused
+		if p := next.lockPolicyOf(name); p.Enabled && b.fails(next, name) >= p.Tries {
+			b.setFails(next, name, 0) // the lock is over, or lockedFor had refused
 			delete(b.lockedAt, name)
 		}
-		b.setFails(next, name, fails+1)
+		b.setFails(next, name, b.fails(next, name)+1)
+		if code {
+			next.countCode(name)
+		}
 		return nil, nil
 	})
 }
 
+// accept settles a right password. Where the account has a second factor that
+// was not asked for, its wrong codes stay counted: see second.
 func (b *Box) accept(l list, name string, from Client) error {
 	return b.commit(func(next *state) ([]seclog.Record, error) {
-		b.setFails(next, name, 0)
-		records := []seclog.Record{from.record(name, "login", name, "ok")}
-		if l == mainList {
-			records = append(records, next.trust(name, from)...)
+		a := next.Accounts[name]
+		b.setFails(next, name, a.wrongCodes())
+		login := from.record(name, "login", name, "ok")
+		if a.Second != nil {
+			if from.Via != rekey.InterfaceSeat {
+				login.Detail[detailSecond] = "not asked: " + string(from.Via) + " cannot give a code"
+			}
+			return []seclog.Record{login}, nil
 		}
-		return records, nil
+		if l != mainList {
+			return []seclog.Record{login}, nil
+		}
+		return append([]seclog.Record{login}, next.trust(name, from)...), nil
 	})
 }
 
 // refuse logs a wrong try, and the lock that it may have brought.
 func (b *Box) refuse(l list, name string, from Client) error {
-	p, s := b.LockPolicy(), b.state()
-	e := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: from.Via, Account: name, TriesLeft: -1, Said: "user or password not valid"}
-	records := []seclog.Record{from.record(name, "login.refused", name, "wrong")}
+	e, locked := b.wrong(name, from, "user or password not valid")
+	records := append([]seclog.Record{from.record(name, "login.refused", name, "wrong")}, locked...)
+	write := b.log
+	if _, known := b.state().accounts(l)[name]; !known {
+		write = b.logStranger
+	}
+	return told(e, write(records...))
+}
+
+// told is a refusal, and with it what went wrong while it was recorded.
+func told(refusal, recording error) error {
+	if recording != nil {
+		return errors.Join(refusal, recording)
+	}
+	return refusal
+}
+
+// logged is a refusal that is on record.
+func (b *Box) logged(refusal error, records ...seclog.Record) error {
+	return told(refusal, b.log(records...))
+}
+
+// wrong is the refusal of a try that was charged, and the record of the lock
+// where that was the last one.
+func (b *Box) wrong(name string, from Client, said string) (e *rekey.LoginError, locked []seclog.Record) {
+	p := b.state().lockPolicyOf(name)
+	e = &rekey.LoginError{Kind: rekey.ErrDenied, Interface: from.Via, Account: name, TriesLeft: -1, Said: said}
 	if p.Enabled {
-		e.TriesLeft = max(0, p.Tries-b.fails(s, name))
+		e.TriesLeft = max(0, p.Tries-b.fails(b.state(), name))
 	}
 	if e.TriesLeft == 0 {
 		e.LockedFor = b.lockedFor(name)
-		records = append(records, from.record("recorder", "account.locked", name, e.LockedFor.String()))
+		locked = append(locked, from.record("recorder", "account.locked", name, e.LockedFor.String()))
 	}
-	write := b.log
-	if _, known := s.accounts(l)[name]; !known {
-		write = b.logStranger
-	}
-	if err := write(records...); err != nil {
-		return errors.Join(e, err)
-	}
-	return e
+	return e, locked
 }
 
 func (b *Box) refuseLocked(name string, from Client, left time.Duration) error {
 	e := &rekey.LoginError{Kind: rekey.ErrLocked, Interface: from.Via, Account: name, TriesLeft: 0, LockedFor: left, Said: "account locked"}
 	r := from.record(name, "login.refused", name, "locked")
 	r.Detail["seconds_left"] = strconv.Itoa(int(left / time.Second))
-	if _, err := b.logHeldDown(r); err != nil {
-		return errors.Join(e, err)
-	}
-	return e
+	_, err := b.logHeldDown(r)
+	return told(e, err)
 }
 
 // lockedFor is how long the account stays locked; 0 = it is not. The start of
@@ -176,7 +218,7 @@ func (b *Box) refuseLocked(name string, from Client, left time.Duration) error {
 // caller holds tries.
 func (b *Box) lockedFor(name string) time.Duration {
 	s := b.state()
-	p := s.lockPolicy()
+	p := s.lockPolicyOf(name)
 	if !p.Enabled || b.fails(s, name) < p.Tries {
 		delete(b.lockedAt, name)
 		return 0
@@ -190,11 +232,11 @@ func (b *Box) lockedFor(name string) time.Duration {
 	return max(0, at+p.LockFor-now)
 }
 
-// forgive forgets every wrong try: under the policy before they could not lock,
-// or not yet. The caller holds tries.
+// forgive forgets every wrong password: under the policy before they could not
+// lock, or not yet. Wrong codes stay: see second. The caller holds tries.
 func (b *Box) forgive(next *state) {
-	for name := range next.Accounts {
-		b.setFails(next, name, 0)
+	for name, a := range next.Accounts {
+		b.setFails(next, name, a.wrongCodes())
 	}
 	clear(b.lockedAt)
 	clear(b.strangers)
@@ -205,8 +247,8 @@ func (b *Box) forgive(next *state) {
 func (b *Box) settleLocks() error {
 	var over []string
 	s := b.state()
-	p := s.lockPolicy()
 	for name, a := range s.Accounts {
+		p := s.lockPolicyOf(name)
 		if p.Enabled && a.Fails >= p.Tries && b.lockedFor(name) == 0 {
 			over = append(over, name)
 		}

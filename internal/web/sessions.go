@@ -71,6 +71,20 @@ func (s *Sessions[T]) Start(w http.ResponseWriter, r *http.Request, value T) err
 	return nil
 }
 
+// Open tells whether the request's session is live. It does not count as use:
+// it is for answers that go on with nobody there.
+func (s *Sessions[T]) Open(r *http.Request) bool {
+	key, ok := s.key(r)
+	if !ok {
+		return false
+	}
+	now := s.o.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.open[key]
+	return ok && !s.dead(e, now)
+}
+
 // Get returns the value of the request's live session and counts as use of it.
 func (s *Sessions[T]) Get(r *http.Request) (T, bool) {
 	var none T

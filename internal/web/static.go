@@ -22,16 +22,20 @@ type asset struct {
 	etag string
 }
 
-// Static serves the styles under /static/. A browser keeps them and asks each
-// time whether they have changed. There is no listing.
-func Static() http.Handler {
+// Static serves the styles that the fronts share; see StaticOf.
+func Static() http.Handler { return StaticOf(files) }
+
+// StaticOf serves the files of a front's own folder static under /static/. A
+// browser keeps them and asks each time whether they have changed. There is no
+// listing.
+func StaticOf(files fs.FS) http.Handler {
 	assets := map[string]asset{}
 	names, err := fs.Glob(files, "static/*")
 	if err != nil {
 		panic(err) // the pattern is a constant
 	}
 	for _, name := range names {
-		data, err := files.ReadFile(name)
+		data, err := fs.ReadFile(files, name)
 		if err != nil {
 			panic(err) // the file is inside this program
 		}

@@ -2,7 +2,8 @@
 // styles, forms, sessions, the headers that every answer carries, the answer in
 // JSON or as a page, and the one map from the kinds of failure to HTTP.
 //
-// The pages work without JavaScript; there is none. A front puts its mux
+// The pages work without JavaScript; a front may bring a script of its own that
+// makes them nicer. A front puts its mux
 // together as Logged(log, Secure(mux)), mounts Static at /static/, answers with
 // Respond and refuses with Fail.
 package web

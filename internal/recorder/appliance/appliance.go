@@ -19,6 +19,7 @@ import (
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/clips"
 	"rekey/internal/recorder/lan"
+	"rekey/internal/recorder/link"
 	"rekey/internal/recorder/seat"
 )
 
@@ -107,15 +108,17 @@ func (r *Running) serve(ctx context.Context, footage *clips.Store, o Options) {
 	ctx, r.stop = context.WithCancel(ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	p := r.plugs
+	cloud := link.New(r.Box, o.Log)
 	g.Go(func() error {
 		return lan.Serve(ctx, r.Box, footage, lan.Listeners{HTTP: p.http, HTTPS: p.https, RTSP: p.rtsp, SDK: p.sdk, Discovery: p.discovery, Log: o.Log, Trouble: o.Trouble})
 	})
 	g.Go(func() error {
 		return serveSeat(ctx, p.seat, seat.Handler(r.Box, seat.Options{
-			Token: r.token, SupportPhone: o.SupportPhone, Desk: o.Desk, Addresses: p.lanAddresses(), Log: o.Log,
+			Token: r.token, SupportPhone: o.SupportPhone, Desk: o.Desk, Addresses: p.lanAddresses(), Log: o.Log, Off: ctx.Done(), Cloud: cloud,
 		}))
 	})
-	g.Go(func() error { return serveControl(ctx, p.control, r.Box) })
+	g.Go(func() error { return serveControl(ctx, p.control, back{r.Box, cloud}) })
+	g.Go(func() error { return cloud.Run(ctx) })
 	go func() {
 		defer close(r.done)
 		err := g.Wait()

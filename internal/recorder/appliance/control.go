@@ -17,6 +17,7 @@ import (
 
 	"rekey"
 	"rekey/internal/recorder"
+	"rekey/internal/recorder/link"
 	"rekey/recovery"
 )
 
@@ -26,13 +27,21 @@ import (
 type controlRequest struct {
 	PressMS int64  `json:"press_ms,omitempty"` // hold the button for so long
 	DeskKey string `json:"desk_key,omitempty"` // enrol with this desk: 64 hex digits
+
+	// With an account: link with the cloud of this address, or unlink.
+	Account  string `json:"account,omitempty"`
+	Password string `json:"password,omitempty"`
+	Cloud    string `json:"cloud,omitempty"`
+	Unlink   bool   `json:"unlink,omitempty"`
 }
 
 type controlReply struct {
 	LED       recorder.LED        `json:"led,omitempty"`
 	Enrolment *recovery.Enrolment `json:"enrolment,omitempty"`
+	Code      string              `json:"code,omitempty"` // of a pairing
 	Error     string              `json:"error,omitempty"`
 	BadInput  bool                `json:"bad_input,omitempty"`
+	Kind      string              `json:"kind,omitempty"` // of an error that is neither; see kinds
 }
 
 const (
@@ -41,7 +50,7 @@ const (
 )
 
 // serveControl serves until ctx ends, and then until what is under way has ended.
-func serveControl(ctx context.Context, l net.Listener, box *recorder.Box) error {
+func serveControl(ctx context.Context, l net.Listener, back back) error {
 	end := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer end()
 	var open sync.WaitGroup
@@ -58,12 +67,18 @@ func serveControl(ctx context.Context, l net.Listener, box *recorder.Box) error 
 			cut := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now()) })
 			defer cut()
 			defer conn.Close()
-			serveOrder(conn, box)
+			serveOrder(ctx, conn, back)
 		})
 	}
 }
 
-func serveOrder(conn net.Conn, box *recorder.Box) {
+// back is what the back of the box has to do with.
+type back struct {
+	box   *recorder.Box
+	cloud *link.Client
+}
+
+func serveOrder(ctx context.Context, conn net.Conn, back back) {
 	if err := conn.SetDeadline(time.Now().Add(controlTime)); err != nil {
 		return
 	}
@@ -76,15 +91,18 @@ func serveOrder(conn net.Conn, box *recorder.Box) {
 	if err != nil {
 		reply.Error, reply.BadInput = "expected one line of JSON", true
 	} else {
-		reply = obey(box, order)
+		reply = obey(ctx, back, order)
 	}
 	_ = json.NewEncoder(conn).Encode(reply) // whoever hung up does not read it
 }
 
-func obey(box *recorder.Box, order controlRequest) controlReply {
+func obey(ctx context.Context, back back, order controlRequest) controlReply {
 	var reply controlReply
 	var err error
+	box := back.box
 	switch {
+	case order.Account != "":
+		reply.Code, err = back.linkCloud(ctx, order)
 	case order.DeskKey != "":
 		var desk hpke.PublicKey
 		if desk, err = recovery.ParseDeskKey([]byte(order.DeskKey)); err != nil {
@@ -98,7 +116,7 @@ func obey(box *recorder.Box, order controlRequest) controlReply {
 		reply.LED, err = box.Press(time.Duration(order.PressMS) * time.Millisecond)
 	}
 	if err != nil {
-		return controlReply{Error: err.Error(), BadInput: errors.Is(err, rekey.ErrInput)}
+		return controlReply{Error: err.Error(), BadInput: errors.Is(err, rekey.ErrInput), Kind: kindOf(err)}
 	}
 	return reply
 }
@@ -136,7 +154,7 @@ func command(ctx context.Context, dir string, order controlRequest) (reply contr
 	if err := conn.SetDeadline(time.Now().Add(controlTime)); err != nil {
 		return reply, err
 	}
-	if err := json.NewEncoder(conn).Encode(order); err != nil {
+	if err := json.NewEncoder(conn).Encode(order); err != nil { //nolint:gosec // the password is meant for the recorder: its socket is open to its own user alone
 		return reply, fmt.Errorf("%w: order to the recorder: %w", rekey.ErrUnreachable, err)
 	}
 	if err := json.NewDecoder(io.LimitReader(conn, maxControl)).Decode(&reply); err != nil {
@@ -145,6 +163,8 @@ func command(ctx context.Context, dir string, order controlRequest) (reply contr
 	switch {
 	case reply.BadInput:
 		return reply, fmt.Errorf("%w: %s", rekey.ErrInput, reply.Error)
+	case kinds()[reply.Kind] != nil:
+		return reply, &told{kinds()[reply.Kind], reply.Error}
 	case reply.Error != "":
 		return reply, fmt.Errorf("%w: %s", rekey.ErrStorage, reply.Error)
 	}

@@ -14,8 +14,10 @@ import (
 
 // everyPath is every screen and every deed of the seat.
 var everyPath = map[string][]string{
-	"GET":  {"/", "/info", "/setup", "/login", "/recovery", "/menu", "/menu/log", userPath, userPath + "/admin", "/nowhere"},
-	"POST": {"/setup", "/login", "/logout", "/recovery", "/recovery/answer", "/menu/support", "/menu/review", userPath + "/admin", "/nowhere"},
+	"GET": {"/", "/info", "/setup", "/login", "/recovery", "/live.jpg", "/label", "/label.svg", "/label.pdf", "/menu", "/menu/log", userPath, userPath + "/admin", "/nowhere",
+		"/login/code", securityPath, securityPath + "/on", securityPath + "/off", securityPath + "/sheet"},
+	"POST": {"/setup", "/login", "/logout", "/recovery", "/recovery/answer", "/menu/support", "/menu/review", userPath + "/admin", "/nowhere",
+		"/login/code", securityPath + "/on", securityPath + "/confirm", securityPath + "/off", securityPath + "/sheet", securityPath + "/support"},
 }
 
 func TestNothingWithoutTheSeatToken(t *testing.T) {

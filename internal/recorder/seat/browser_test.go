@@ -25,6 +25,11 @@ var looks = []browser.Look{browser.Desktop, browser.DesktopDark, browser.Phone, 
 func show(t *testing.T, tab *browser.Tab, name string) {
 	t.Helper()
 	tab.Axe(looks...)
+	keepPicture(t, tab, name)
+}
+
+func keepPicture(t *testing.T, tab *browser.Tab, name string) {
+	t.Helper()
 	if dir := os.Getenv("REKEY_PICTURES"); dir != "" {
 		for suffix, l := range map[string]browser.Look{"desktop": looks[0], "desktop-dark": looks[1], "phone": looks[2], "phone-dark": looks[3]} {
 			tab.Look(l)
@@ -39,7 +44,12 @@ func show(t *testing.T, tab *browser.Tab, name string) {
 // scan reads the QR code on the page from the screen, as a telephone does.
 func scan(t *testing.T, tab *browser.Tab) string {
 	t.Helper()
-	screen, err := png.Decode(bytes.NewReader(tab.PictureOf("svg.qr")))
+	return scanPicture(t, tab.PictureOf("svg.qr"))
+}
+
+func scanPicture(t *testing.T, taken []byte) string {
+	t.Helper()
+	screen, err := png.Decode(bytes.NewReader(taken))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,7 @@ type ForgotView struct {
 	Error          string     `json:"error,omitempty"`        // for a person
 	WrongGroups    []int      `json:"wrong_groups,omitempty"` // of a mistyped answer, from 1
 
+	cloud    bool // the owner can get it by e-mail, too
 	ofAnswer bool // Error is about the answer that was typed
 }
 
@@ -127,6 +128,7 @@ func (s *seat) forgotView(state recovery.State) ForgotView {
 		SecondsLeft: seconds(state.Left), AttemptsLeft: state.AttemptsLeft,
 		WaitSeconds: seconds(state.Wait), PenaltySeconds: seconds(state.Penalty), Disabled: state.Disabled,
 	}
+	v.cloud = s.cloudLinked()
 	if state.Open {
 		v.Challenge = state.Challenge.String()
 		v.Groups = strings.Split(v.Challenge, "-")

@@ -33,6 +33,8 @@ const (
 	lostPassword  = "Lost-And-Gone-77"
 	freshPassword = "Brand-New-Key-42"
 	phone         = "1-555-0100"
+
+	userPath = "/settings/system/account/user" // on the usual generation of screens
 )
 
 // bench is a recorder whose local seat is served on loopback, and what a test
@@ -45,6 +47,7 @@ type bench struct {
 	keys  *recovery.Keys
 	skew  atomic.Int64 // added to the box's clocks
 	log   *logBuffer
+	off   chan struct{} // closed: the recorder is switched off
 }
 
 type logBuffer struct {
@@ -68,9 +71,16 @@ func (l *logBuffer) String() string {
 // it is empty, and serves its seat.
 func newBench(t *testing.T, password string) *bench {
 	t.Helper()
-	n := &bench{dir: filepath.Join(t.TempDir(), "box"), token: NewToken(), log: &logBuffer{}}
+	return benchOf(t, recorder.Config{AdminPassword: rekey.NewSecret(password)})
+}
+
+// benchOf is newBench for a recorder of another make.
+func benchOf(t *testing.T, c recorder.Config) *bench {
+	t.Helper()
+	n := &bench{dir: filepath.Join(t.TempDir(), "box"), token: NewToken(), log: &logBuffer{}, off: make(chan struct{})}
 	desk := deskKey(t)
-	if _, err := recorder.Init(n.dir, recorder.Config{AdminPassword: rekey.NewSecret(password), DeskKey: desk.PublicKey(), Argon: cheap}); err != nil {
+	c.DeskKey, c.Argon = desk.PublicKey(), cheap
+	if _, err := recorder.Init(n.dir, c); err != nil {
 		t.Fatal(err)
 	}
 	started := time.Now()
@@ -132,7 +142,7 @@ func (n *bench) serve(t *testing.T) {
 	}
 	n.base = "http://" + l.Addr().String()
 	h := Handler(n.box, Options{
-		Token: n.token, SupportPhone: phone, Desk: "desk.example", Addresses: []string{"192.0.2.10"},
+		Token: n.token, SupportPhone: phone, Desk: "desk.example", Addresses: []string{"192.0.2.10"}, Off: n.off,
 		Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}

@@ -92,6 +92,13 @@ var sentences = map[string]string{
 	"button.reset":         "The button was held: the recorder was reset.",
 	"button.cancel":        "The button was held too long: nothing was reset.",
 	"seat.refused":         "A wrong seat token was typed.",
+	"2fa.offered":          "A key for an authenticator was shown to user OBJECT.",
+	"2fa.on":               "The second factor of user OBJECT was switched on.",
+	"2fa.off":              "The second factor of user OBJECT was switched off.",
+	"2fa.asked":            "User OBJECT typed the right password and was asked for a code.",
+	"2fa.refused":          "A code of user OBJECT was refused.",
+	"2fa.sheet":            "A new recovery sheet was made for user OBJECT.",
+	"2fa.sheet.used":       "User OBJECT used a code of the recovery sheet.",
 	"access.refused":       "After a log-in with a temporary password something other than the new password was tried, and refused.",
 }
 
@@ -101,5 +108,9 @@ func sentence(r seclog.Record) string {
 	if !ok {
 		return strings.TrimSpace(r.Event + " " + r.Object)
 	}
-	return strings.ReplaceAll(text, "OBJECT", strconv.Quote(r.Object))
+	text = strings.ReplaceAll(text, "OBJECT", strconv.Quote(r.Object))
+	if why, ok := strings.CutPrefix(r.Detail["second_factor"], "not asked: "); ok {
+		text = strings.TrimSuffix(text, ".") + " without a code, as " + why + "."
+	}
+	return text
 }

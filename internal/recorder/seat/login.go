@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rekey"
@@ -16,14 +17,16 @@ import (
 // login is one account that is logged in at the seat.
 type login struct {
 	account string
-	epoch   uint64          // of the account when it began; dead when it has risen
-	grant   *recovery.Grant // not nil: came in by a temporary password, may only set a new one
-	closed  func()          // tells the box that it is over
-	idle    *time.Timer     // does so when nobody is there any more
+	epoch   uint64                         // of the account when it began; dead when it has risen
+	grant   *recovery.Grant                // not nil: came in by a temporary password, may only set a new one
+	closed  func()                         // tells the box that it is over
+	idle    *time.Timer                    // does so when nobody is there any more
+	offer   atomic.Pointer[recorder.Offer] // a key for an authenticator that waits for its first code
 }
 
 // LoginView is the log-in to the Main Menu: POST /login, fields account and
-// password. While a challenge is open, password takes the temporary one, too.
+// password. While a challenge is open, password takes the temporary one, too. An
+// account with a second factor goes on at /login/code: see CodeView.
 type LoginView struct {
 	Page          string `json:"page"` // "login"
 	Account       string `json:"account"`
@@ -69,9 +72,13 @@ func (s *seat) logIn(w http.ResponseWriter, r *http.Request) {
 		s.openOneDoor(w, r, grant)
 		return
 	}
-	epoch, err := s.box.Password(account, pw, recorder.AtSeat())
+	epoch, half, err := s.box.LogIn(account, pw, recorder.AtSeat())
 	if err != nil {
 		s.respondLogin(w, r, account, err)
+		return
+	}
+	if half != nil {
+		s.askCode(w, r, half)
 		return
 	}
 	if s.begin(w, r, &login{account: account, epoch: epoch}) {
@@ -95,7 +102,7 @@ func looksLikeAnswer(pw rekey.Secret) bool {
 // openOneDoor begins the session that a right answer gives.
 func (s *seat) openOneDoor(w http.ResponseWriter, r *http.Request, grant *recovery.Grant) {
 	if s.begin(w, r, &login{account: grant.Account, epoch: s.box.Epoch(grant.Account), grant: grant}) {
-		http.Redirect(w, r, userPath, http.StatusSeeOther)
+		http.Redirect(w, r, s.users.address(), http.StatusSeeOther)
 	}
 }
 
@@ -163,7 +170,7 @@ func (s *seat) withLogin(next func(http.ResponseWriter, *http.Request, *login)) 
 func (s *seat) oneDoor(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l, ok := s.current(r)
-		if !ok || l.grant == nil || r.URL.Path == "/logout" || r.URL.Path == userPath || r.URL.Path == editPath(l.account) {
+		if !ok || l.grant == nil || r.URL.Path == "/logout" || r.URL.Path == s.users.address() || r.URL.Path == s.users.edit(l.account) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -173,7 +180,7 @@ func (s *seat) oneDoor(next http.Handler) http.Handler {
 				return
 			}
 		}
-		turnAway(w, r, userPath, fmt.Errorf("%w: set the new password first; nothing else is open with a temporary one", rekey.ErrDenied))
+		turnAway(w, r, s.users.address(), fmt.Errorf("%w: set the new password first; nothing else is open with a temporary one", rekey.ErrDenied))
 	})
 }
 
@@ -181,6 +188,7 @@ func (s *seat) logOut(w http.ResponseWriter, r *http.Request) {
 	if l, ok := s.logins.Get(r); ok {
 		l.end()
 	}
+	s.halves.End(w, r)
 	s.logins.End(w, r)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
@@ -212,7 +220,3 @@ func (s *seat) respondLogin(w http.ResponseWriter, r *http.Request, account stri
 }
 
 var backToScreen = web.Link{Text: "Back to the screen", Href: "/"}
-
-// editPath is where a password is changed; names of accounts hold nothing that
-// a path would need to escape.
-func editPath(account string) string { return userPath + "/" + account }

@@ -2,9 +2,8 @@ package seat
 
 import (
 	"fmt"
-	"strings"
 
-	qrcode "github.com/skip2/go-qrcode"
+	"rekey/internal/recorder/label"
 )
 
 // picture is a QR code as one SVG path of unit squares, white border included.
@@ -14,24 +13,8 @@ type picture struct {
 }
 
 func qrPicture(text string) (picture, error) {
-	q, err := qrcode.New(text, qrcode.Medium)
-	if err != nil {
-		return picture{}, err
-	}
-	rows := q.Bitmap()
-	var b strings.Builder
-	for y, row := range rows {
-		for x := 0; x < len(row); x++ {
-			from := x
-			for x < len(row) && row[x] {
-				x++
-			}
-			if x > from {
-				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from, y, x-from, x-from)
-			}
-		}
-	}
-	return picture{len(rows), b.String()}, nil
+	q, err := label.NewQR(text)
+	return picture{q.Size, q.Path()}, err
 }
 
 func (p picture) viewBox() string { return fmt.Sprintf("0 0 %d %d", p.size, p.size) }

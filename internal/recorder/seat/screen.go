@@ -1,8 +1,12 @@
 package seat
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"rekey/internal/recorder"
@@ -17,7 +21,7 @@ type LockedView struct {
 	Clock  string `json:"clock"` // the recorder's wall clock, 2006-01-02 15:04
 	Notice string `json:"notice,omitempty"`
 
-	channels int
+	split split
 }
 
 // notices are what the locked screen may say; the address names one by its key.
@@ -30,7 +34,7 @@ func (s *seat) locked(w http.ResponseWriter, r *http.Request) {
 	i := s.box.Info()
 	v := LockedView{
 		Page: "locked", Device: i.Name, Model: i.Model, Clock: s.box.Now().Format("2006-01-02 15:04"),
-		Notice: notices[r.URL.Query().Get("notice")], channels: min(i.Channels, 16),
+		Notice: notices[r.URL.Query().Get("notice")], split: splitOf(r.URL.Query(), i.Channels),
 	}
 	web.Respond(w, r, http.StatusOK, v, s.site().Page("Live view", lockedBody(v)))
 }
@@ -42,11 +46,31 @@ type InfoView struct {
 	DeviceID  string        `json:"device_id"` // as read out, in groups; also what its QR code holds
 	Addresses []string      `json:"addresses"`
 	Clock     string        `json:"clock"`
+	// Certificate is the SHA-256 fingerprint of the recorder's own certificate, in
+	// hexadecimal; empty where it has no HTTPS.
+	Certificate string `json:"cert_sha256,omitempty"`
+}
+
+// fingerprint is the certificate's as browsers show it, in lines of 8 bytes.
+func (v InfoView) fingerprint() []string {
+	var lines []string
+	for line := range slices.Chunk([]byte(strings.ToUpper(v.Certificate)), 16) {
+		var pairs []string
+		for pair := range slices.Chunk(line, 2) {
+			pairs = append(pairs, string(pair))
+		}
+		lines = append(lines, strings.Join(pairs, ":"))
+	}
+	return lines
 }
 
 func (s *seat) info(w http.ResponseWriter, r *http.Request) {
 	i := s.box.Info()
 	v := InfoView{Page: "info", Info: i, DeviceID: i.DeviceID, Addresses: s.o.Addresses, Clock: s.box.Now().Format(time.DateTime)}
+	if s.box.Traits().HTTPS {
+		sum := sha256.Sum256(s.box.Certificate().Certificate[0])
+		v.Certificate = hex.EncodeToString(sum[:])
+	}
 	code, err := qrPicture(v.DeviceID)
 	if err != nil {
 		web.Fail(w, r, fmt.Errorf("draw the QR code of the Device ID: %w", err))
@@ -63,6 +87,9 @@ type MenuView struct {
 	Admin           bool     `json:"admin"`
 	SupportDisabled bool     `json:"support_disabled"` // after 100 wrong temporary passwords
 	Review          []string `json:"review,omitempty"` // what to look through after a temporary password
+
+	users menuPath
+	cloud bool // there is a page Cloud link
 }
 
 // reviewList is what an admin looks through after a password was set by a
@@ -74,6 +101,7 @@ func reviewList() []string {
 		"Cameras: they have passwords of their own; change those that others knew.",
 		"Security log: who logged in before, and what was changed?",
 		"Firmware: is it the newest?",
+		"Security: is the second factor on, and is the recovery sheet a new one?",
 	}
 }
 
@@ -83,7 +111,7 @@ func (s *seat) menu(w http.ResponseWriter, r *http.Request, l *login) {
 		web.Fail(w, r, err)
 		return
 	}
-	v := MenuView{Page: "menu", Account: l.account, Admin: s.isAdmin(l.account), SupportDisabled: state.Disabled}
+	v := MenuView{Page: "menu", Account: l.account, Admin: s.isAdmin(l.account), SupportDisabled: state.Disabled, users: s.users, cloud: s.o.Cloud != nil}
 	if v.Admin && s.box.ReviewDue() {
 		v.Review = reviewList()
 	}

@@ -15,9 +15,11 @@ package seat
 
 import (
 	"crypto/rand"
+	"embed"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -29,12 +31,17 @@ import (
 
 // Options says how the seat is run.
 type Options struct {
-	Token        rekey.Secret // what NewToken gave; must be set
-	SupportPhone string       // shown beside a challenge
-	Desk         string       // host of the support desk, inside the QR code; "" = no QR code
-	Addresses    []string     // where the LAN side is reached, shown by Info
-	Log          *slog.Logger // nil = none
+	Token        rekey.Secret    // what NewToken gave; must be set
+	SupportPhone string          // shown beside a challenge
+	Desk         string          // host of the support desk, inside the QR code; "" = no QR code
+	Addresses    []string        // where the LAN side is reached, shown by Info
+	Log          *slog.Logger    // nil = none
+	Cloud        Pairer          // for the page Cloud link; nil = none
+	Off          <-chan struct{} // closed when the recorder is switched off: the live view ends; nil = never
 }
+
+//go:embed static
+var files embed.FS
 
 // How long a log-in lasts, and the seat itself.
 const (
@@ -56,7 +63,9 @@ type seat struct {
 	o       Options
 	entered *web.Sessions[struct{}]
 	logins  *web.Sessions[*login]
-	tries   *rate.Limiter // of the seat token
+	halves  *web.Sessions[*recorder.Half] // log-ins that wait for their code
+	tries   *rate.Limiter                 // of the seat token
+	users   menuPath                      // to the list of users
 }
 
 // Handler is the local seat of one box. It answers only requests that name its
@@ -66,11 +75,16 @@ func Handler(box *recorder.Box, o Options) http.Handler {
 		box:     box,
 		o:       o,
 		entered: web.NewSessions[struct{}](web.SessionOptions{Name: "rekey_seat", Idle: seatIdle, Max: seatMax, Now: box.Now}),
+		halves:  web.NewSessions[*recorder.Half](web.SessionOptions{Name: "rekey_seat_half", Idle: loginIdle, Max: loginMax, Now: box.Now}),
 		logins:  web.NewSessions[*login](web.SessionOptions{Name: "rekey_seat_login", Idle: loginIdle, Max: loginMax, Now: box.Now}),
 		tries:   rate.NewLimiter(rate.Every(time.Minute/triesPerMinute), triesPerMinute),
+		users:   box.Traits().Screen.Accounts,
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", web.Static())
+	own := web.StaticOf(files)
+	mux.Handle("GET "+style, own)
+	mux.Handle("GET "+script, own)
 	mux.HandleFunc("GET /enter", s.showEntry)
 	mux.HandleFunc("POST /enter", s.enter)
 	mux.Handle("/", s.inFront(s.setUp(s.oneDoor(s.screens()))))
@@ -81,11 +95,18 @@ func Handler(box *recorder.Box, o Options) http.Handler {
 func (s *seat) screens() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.locked)
+	mux.HandleFunc("GET /live", s.live)
+	mux.HandleFunc("GET /live.jpg", s.still)
 	mux.HandleFunc("GET /info", s.info)
+	mux.HandleFunc("GET /label", s.label)
+	mux.HandleFunc("GET /label.svg", s.labelSVG)
+	mux.HandleFunc("GET /label.pdf", s.labelPDF)
 	mux.HandleFunc("GET /setup", s.showSetup)
 	mux.HandleFunc("POST /setup", s.firstSetup)
 	mux.HandleFunc("GET /login", s.showLogin)
 	mux.HandleFunc("POST /login", s.logIn)
+	mux.HandleFunc("GET /login/code", s.withHalf(s.showCode))
+	mux.HandleFunc("POST /login/code", s.withHalf(s.finish))
 	mux.HandleFunc("POST /logout", s.logOut)
 	mux.HandleFunc("GET /recovery", s.showForgot)
 	mux.HandleFunc("POST /recovery", s.newChallenge)
@@ -94,9 +115,11 @@ func (s *seat) screens() http.Handler {
 	mux.HandleFunc("POST /menu/support", s.withLogin(s.allowSupport))
 	mux.HandleFunc("POST /menu/review", s.withLogin(s.reviewed))
 	mux.HandleFunc("GET /menu/log", s.withLogin(s.securityLog))
-	mux.HandleFunc("GET "+userPath, s.withLogin(s.users))
-	mux.HandleFunc("GET "+userPath+"/{name}", s.withLogin(s.showEdit))
-	mux.HandleFunc("POST "+userPath+"/{name}", s.withLogin(s.edit))
+	s.securityScreens(mux)
+	s.cloudScreens(mux)
+	mux.HandleFunc("GET "+s.users.address(), s.withLogin(s.showUsers))
+	mux.HandleFunc("GET "+s.users.edit("{name}"), s.withLogin(s.showEdit))
+	mux.HandleFunc("POST "+s.users.edit("{name}"), s.withLogin(s.edit))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		web.Fail(w, r, fmt.Errorf("%w: there is no such screen", rekey.ErrNotFound))
 	})
@@ -116,8 +139,9 @@ func (s *seat) inFront(next http.Handler) http.Handler {
 
 // setUp lets nothing but the first set-up be used in the factory state.
 func (s *seat) setUp(next http.Handler) http.Handler {
+	open := []string{"/setup", "/info", "/label", "/label.svg", "/label.pdf"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.box.Initialised() || r.URL.Path == "/setup" || r.URL.Path == "/info" {
+		if s.box.Initialised() || slices.Contains(open, r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -137,8 +161,14 @@ func turnAway(w http.ResponseWriter, r *http.Request, to string, err error) {
 
 // site frames the screens of this recorder.
 func (s *seat) site(nav ...web.Link) web.Site {
-	return web.Site{Name: s.box.Info().Name, Nav: nav}
+	return web.Site{Name: s.box.Info().Name, Nav: nav, Styles: []string{style}, Scripts: []string{script}}
 }
+
+// The seat's own files.
+const (
+	style  = "/static/seat.css"
+	script = "/static/seat.js"
+)
 
 // parseForm reads the form of a POST, or answers with what is wrong with it.
 func parseForm(w http.ResponseWriter, r *http.Request) bool {

@@ -109,6 +109,47 @@ func TestPasswordStillWorksDuringRecovery(t *testing.T) {
 	p.post("/login", "account", "admin", "password", lostPassword).want(200, "menu")
 }
 
+// TestScreens: on each generation the way to the accounts is the maker's, and
+// the address follows it.
+func TestScreens(t *testing.T) {
+	t.Parallel()
+	for face, want := range map[recorder.Face]struct{ path, address string }{
+		recorder.FaceN841:      {"Main Menu > Settings > System > Account > User", userPath},
+		recorder.FaceBaseline2: {"Main Menu > ACCOUNT > User", "/account/user"},
+		recorder.FaceNewScreen: {"Main Menu > Users > User", "/users/user"},
+		recorder.FaceLNR400:    {"Main Menu > Setting > Account", "/setting/account"},
+	} {
+		t.Run(string(face), func(t *testing.T) {
+			t.Parallel()
+			lost, fresh := lostPassword, freshPassword
+			if face == recorder.FaceLNR400 {
+				lost, fresh = "lost77", "new-42"
+			}
+			n := benchOf(t, recorder.Config{Face: face, AdminPassword: secretOf(lost)})
+			p := n.owner(t)
+			p.post("/recovery").want(200, "forgot")
+			code := n.rightAnswer(t)
+			p.post("/login", "account", "admin", "password", code).want(200, "users")
+			if v := read[UsersView](p); p.got.path != want.address || strings.Join(v.Path, " > ") != want.path {
+				t.Errorf("at %s: %v", p.got.path, v.Path)
+			}
+			p.get("/menu").want(200, "users")
+			p.get("/live.jpg").want(200, "users")
+			p.post(want.address+"/admin", "old", code, "new", fresh, "confirm", fresh).want(400, "edit")
+			if v := read[EditView](p); strings.Join(v.Path, " > ") != want.path || v.Errors["modify"] == "" {
+				t.Errorf("edit: %+v", v)
+			}
+			p.post(want.address+"/admin", "modify", "on", "old", code, "new", fresh, "confirm", fresh).want(200, "locked")
+			p.post("/login", "account", "admin", "password", fresh).want(200, "menu")
+			for _, other := range []string{userPath, "/account/user", "/users/user", "/setting/account"} {
+				if p.get(other); (other == want.address) != (p.got.status == 200) {
+					t.Errorf("%s: status %d", other, p.got.status)
+				}
+			}
+		})
+	}
+}
+
 func TestWrongPasswords(t *testing.T) {
 	t.Parallel()
 	n := newBench(t, lostPassword)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"rekey"
 	"rekey/internal/recorder"
@@ -11,30 +12,40 @@ import (
 	"rekey/recovery"
 )
 
-// userPath is Main Menu > Settings > System > Account > User.
-const userPath = "/settings/system/account/user"
+// menuPath is a way through the menus, from the Main Menu on.
+type menuPath []string
 
-// menuPath is the way there on the screen, as the vendor's procedure names it.
-var menuPath = []string{"Main Menu", "Settings", "System", "Account", "User"}
+// onScreen is the way as the vendor's procedure names it.
+func (p menuPath) onScreen() []string { return append([]string{"Main Menu"}, p...) }
 
-// UsersView is the list at Main Menu > Settings > System > Account > User.
+// address is where the way leads, such as /settings/system/account/user.
+func (p menuPath) address() string { return "/" + strings.ToLower(strings.Join(p, "/")) }
+
+// edit is where a password is changed; names of accounts hold nothing that a
+// path would need to escape.
+func (p menuPath) edit(account string) string { return p.address() + "/" + account }
+
+// UsersView is the list of users, at Main Menu > Settings > System > Account >
+// User and its like on other generations.
 type UsersView struct {
 	Page     string          `json:"page"` // "users"
 	Path     []string        `json:"path"`
 	Account  string          `json:"account"`  // who is logged in
 	OneDoor  bool            `json:"one_door"` // by a temporary password: only the new password can be set
 	Accounts []rekey.Account `json:"accounts"`
+
+	users menuPath
 }
 
-func (s *seat) users(w http.ResponseWriter, r *http.Request, l *login) {
-	v := UsersView{Page: "users", Path: menuPath, Account: l.account, OneDoor: l.grant != nil}
+func (s *seat) showUsers(w http.ResponseWriter, r *http.Request, l *login) {
+	v := UsersView{Page: "users", Path: s.users.onScreen(), users: s.users, Account: l.account, OneDoor: l.grant != nil}
 	all := l.grant == nil && s.isAdmin(l.account)
 	for _, a := range s.box.Accounts() {
 		if all || a.Name == l.account {
 			v.Accounts = append(v.Accounts, a)
 		}
 	}
-	web.Respond(w, r, http.StatusOK, v, s.site(l.nav()...).Page("User", usersBody(v)))
+	web.Respond(w, r, http.StatusOK, v, s.site(s.nav(l)...).Page(s.users[len(s.users)-1], usersBody(v)))
 }
 
 // EditView is where an account's password is changed: POST to the same path,
@@ -48,6 +59,9 @@ type EditView struct {
 	SecondsLeft int               `json:"seconds_left"`     // to set it, when one_door
 	Policy      []string          `json:"policy"`           // the password rule in words
 	Errors      map[string]string `json:"errors,omitempty"` // by field
+
+	users  menuPath
+	modify string // what the box to tick is called
 }
 
 func (s *seat) showEdit(w http.ResponseWriter, r *http.Request, l *login) {
@@ -91,7 +105,7 @@ func (s *seat) edit(w http.ResponseWriter, r *http.Request, l *login) {
 func checkEdit(r *http.Request) map[string]string {
 	switch {
 	case r.PostForm.Get("modify") == "":
-		return map[string]string{"modify": "Tick Password to change it."}
+		return map[string]string{"modify": "Tick this to change the password."}
 	case secret(r, "old").IsZero():
 		return map[string]string{"old": "Type the old password."}
 	}
@@ -117,17 +131,20 @@ func (s *seat) change(l *login, old, new rekey.Secret) (field string, err error)
 }
 
 func (s *seat) respondEdit(w http.ResponseWriter, r *http.Request, l *login, status int, wrong map[string]string) {
-	v := EditView{Page: "edit", Path: menuPath, User: l.account, OneDoor: l.grant != nil, Policy: policyWords(s.box.Policy()), Errors: wrong}
+	v := EditView{
+		Page: "edit", Path: s.users.onScreen(), User: l.account, OneDoor: l.grant != nil, Policy: policyWords(s.box.Policy()), Errors: wrong,
+		users: s.users, modify: s.box.Traits().Screen.Modify,
+	}
 	if v.OneDoor {
 		v.SecondsLeft = seconds(s.grantLeft())
 	}
-	web.Respond(w, r, status, v, s.site(l.nav()...).Page("Edit "+v.User, editBody(v)))
+	web.Respond(w, r, status, v, s.site(s.nav(l)...).Page("Edit "+v.User, editBody(v)))
 }
 
 // nav offers nothing but giving up while a temporary password waits to be replaced.
-func (l *login) nav() []web.Link {
+func (s *seat) nav(l *login) []web.Link {
 	if l.grant != nil {
 		return []web.Link{{Text: "Cancel", Href: "/logout", Post: true}}
 	}
-	return nav(userPath)
+	return nav(s.users.address())
 }

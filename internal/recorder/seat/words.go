@@ -15,6 +15,12 @@ import (
 // words says an error as the screen does. told is false for a fault of the
 // recorder, which is not for the screen.
 func words(err error) (text string, told bool) {
+	if e, ok := errors.AsType[*recorder.CodeError](err); ok {
+		return refusedCodeWords(e), true
+	}
+	if errors.Is(err, recorder.ErrHalfOver) {
+		return "The password was typed too long ago, or the user was changed since. Log in again.", true
+	}
 	if e, ok := errors.AsType[*rekey.LoginError](err); ok {
 		return loginWords(e), true
 	}

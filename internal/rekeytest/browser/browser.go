@@ -92,6 +92,10 @@ type Tab struct {
 	t   testing.TB
 	ctx context.Context
 
+	// Moving shows the page as to people who have nothing against motion, from the
+	// next Look on.
+	Moving bool
+
 	mu       sync.Mutex
 	breaches []string // of the Content-Security-Policy
 }
@@ -146,8 +150,12 @@ func (tab *Tab) Look(l Look) {
 	if l.Dark {
 		scheme = "dark"
 	}
+	motion := "reduce"
+	if tab.Moving {
+		motion = "no-preference"
+	}
 	_, err := chromedp.Call(tab.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion}},
 	})
 	if err != nil {
 		tab.t.Fatalf("emulate %s: %v", scheme, err)
@@ -161,10 +169,10 @@ func (tab *Tab) Open(url string) {
 }
 
 // Press clicks the link or button that is called text and waits for the page
-// that follows.
+// that follows. What stands in a menu is for Choose.
 func (tab *Tab) Press(text string) {
 	tab.t.Helper()
-	sel := `//button[normalize-space()="` + text + `"] | //a[normalize-space()="` + text + `"]`
+	sel := `//button[normalize-space()="` + text + `"] | //a[normalize-space()="` + text + `"][not(starts-with(@role, "menuitem"))]`
 	tab.wait("press "+text, chromedp.Click(sel))
 }
 

@@ -1,0 +1,442 @@
+package cloud_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rekey"
+	"rekey/internal/recorder"
+	"rekey/internal/recorder/cloud"
+	"rekey/internal/recorder/cloud/wire"
+	"rekey/recovery"
+)
+
+// TestSharedUser sees the recorder and gets nothing else.
+func TestSharedUser(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	owner, guest, stranger := p.account(ownerAddress), p.account(guestAddress), p.account("mallory@example.org")
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	if got := owner.post(page+"/share", "address", "Gast@Example.org"); got.status != 200 {
+		t.Fatalf("share: status %d", got.status)
+	}
+	if got := guest.get(page); got.status != 200 || strings.Contains(got.body, ownerAddress) || strings.Contains(got.body, page+"/password") {
+		t.Errorf("the guest's page: status %d", got.status)
+	}
+	letters := len(p.mail.to(guestAddress))
+	for path, fields := range map[string][]string{
+		"/password": {"account", "admin", "challenge", b.challenge()},
+		"/share":    {"address", "mallory@example.org"},
+		"/unshare":  {"address", guestAddress},
+		"/unlink":   nil,
+	} {
+		if got := guest.post(page+path, fields...); got.status != 403 {
+			t.Errorf("guest at %s: status %d, want 403", path, got.status)
+		}
+		if got := stranger.post(page+path, fields...); got.status != 404 {
+			t.Errorf("stranger at %s: status %d, want 404", path, got.status)
+		}
+		if got := p.person().post(page+path, fields...); got.status != 401 {
+			t.Errorf("nobody at %s: status %d, want 401", path, got.status)
+		}
+	}
+	if last := p.mail.last(ownerAddress); !strings.Contains(last.body, "shared with somebody who asked") || answerForm.MatchString(last.body) {
+		t.Error("the owner was not told of what the guest tried")
+	}
+	if len(p.mail.to(guestAddress)) != letters {
+		t.Error("the guest got a message")
+	}
+	if r := records(t, filepath.Join(p.dir, cloud.LogDir), "code.refused"); len(r) != 1 || !strings.Contains(r[0].Result, "only the owner") {
+		t.Errorf("the log: %v", r)
+	}
+	if got := owner.post(page+"/unshare", "address", guestAddress); got.status != 200 {
+		t.Errorf("unshare: status %d", got.status)
+	}
+	if got := guest.get(page); got.status != 404 {
+		t.Errorf("after unsharing: status %d", got.status)
+	}
+}
+
+// TestCrossSite: no other site's form and no link does anything.
+func TestCrossSite(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	for _, path := range []string{page + "/password", page + "/share", page + "/unshare", page + "/unlink", "/recorders", "/logout", "/account", "/account/confirm", "/login"} {
+		for header, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.base+path, strings.NewReader("address=evil%40example.org"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set(header, value)
+			if got := owner.do(r); got.status != 403 {
+				t.Errorf("%s with %s: status %d", path, header, got.status)
+			}
+		}
+	}
+	for _, path := range []string{page + "/unlink", page + "/password", page + "/share", page + "/unshare", "/recorders", "/logout"} {
+		owner.get(path)
+	}
+	if got := owner.get(page); got.status != 200 || strings.Contains(got.body, "evil") {
+		t.Errorf("after all that: status %d", got.status)
+	}
+}
+
+// rawBox speaks to the cloud as a recorder does, with any key.
+type rawBox struct {
+	t    *testing.T
+	base string
+	key  ed25519.PrivateKey
+}
+
+func (p *place) rawBox(key ed25519.PrivateKey) rawBox { return rawBox{p.t, p.base, key} }
+
+func (r rawBox) about() (c wire.Cloud) {
+	r.t.Helper()
+	answer, err := http.Get(r.base + wire.PathCloud) //nolint:noctx // a test
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if err := json.NewDecoder(answer.Body).Decode(&c); err != nil {
+		r.t.Fatal(err)
+	}
+	return c
+}
+
+func (r rawBox) post(path, header string, body []byte) (int, wire.Status) {
+	r.t.Helper()
+	q, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, r.base+path, bytes.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	q.Header.Set(wire.Header, header)
+	q.Header.Set("Accept", "application/json")
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var s wire.Status
+	_ = json.NewDecoder(answer.Body).Decode(&s)
+	return answer.StatusCode, s
+}
+
+func (r rawBox) send(path string, message any) (int, wire.Status) {
+	r.t.Helper()
+	body, err := json.Marshal(message)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.post(path, wire.Sign(r.key, path, r.about().Nonce, body), body)
+}
+
+// TestStolenLinkKey: a key copied out of the box before its reset learns that it
+// is over, and can neither end nor follow the new link.
+func TestStolenLinkKey(t *testing.T) {
+	t.Parallel()
+	defer http.DefaultClient.CloseIdleConnections()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Shop")
+	p.link(b, owner)
+	thief := p.rawBox(b.key())
+	if status, s := thief.send(wire.PathPoll, wire.Poll{Known: wire.Pending}); status != 200 || s.State != wire.Linked {
+		t.Fatalf("before the reset: %d %v", status, s)
+	}
+	if _, err := b.Press(12 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.FirstSetup(recorder.AdminAccount, rekey.NewSecret("another-Pass-2"), recorder.AtSeat()); err != nil {
+		t.Fatal(err)
+	}
+	page := p.link(b, owner)
+	if status, s := thief.send(wire.PathPoll, wire.Poll{Known: wire.Linked}); status != 200 || s.State != wire.Ended || s.Owner != "" {
+		t.Errorf("after it: %d %v", status, s)
+	}
+	if status, _ := thief.send(wire.PathUnlink, wire.Unlink{Why: "mine"}); status != 204 {
+		t.Errorf("a second farewell: %d", status)
+	}
+	if got := owner.get(page); got.status != 200 {
+		t.Errorf("the new link: status %d", got.status)
+	}
+}
+
+// TestForgedMessages: a signature counts once, for one path and body, by the
+// key of the link, with a nonce of the cloud.
+func TestForgedMessages(t *testing.T) {
+	t.Parallel()
+	defer http.DefaultClient.CloseIdleConnections()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	box := p.rawBox(b.key())
+	body := []byte(`{"known":"pending"}`)
+	good := wire.Sign(box.key, wire.PathPoll, box.about().Nonce, body)
+	if status, _ := box.post(wire.PathPoll, good, body); status != 200 {
+		t.Fatalf("status %d", status)
+	}
+	_, other, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := strings.Fields(good)[0]
+	forged := wire.Sign(other, wire.PathUnlink, box.about().Nonce, body)
+	old := box.about().Nonce
+	p.later(3 * time.Minute)
+	for name, c := range map[string]struct{ path, header string }{
+		"again":         {wire.PathPoll, good},
+		"other path":    {wire.PathUnlink, wire.Sign(box.key, wire.PathPoll, box.about().Nonce, body)},
+		"other body":    {wire.PathUnlink, wire.Sign(box.key, wire.PathUnlink, box.about().Nonce, []byte("{}"))},
+		"other key":     {wire.PathUnlink, id + forged[len(id):]},
+		"unknown key":   {wire.PathUnlink, forged},
+		"old nonce":     {wire.PathUnlink, wire.Sign(box.key, wire.PathUnlink, old, body)},
+		"made-up nonce": {wire.PathUnlink, wire.Sign(box.key, wire.PathUnlink, "AAAA", body)},
+		"nothing":       {wire.PathUnlink, ""},
+	} {
+		if status, _ := box.post(c.path, c.header, body); status != 403 {
+			t.Errorf("%s: status %d, want 403", name, status)
+		}
+	}
+	if got := owner.get(page); got.status != 200 {
+		t.Errorf("the link is gone: status %d", got.status)
+	}
+}
+
+// pairing is one made up by somebody who claims a Device ID.
+func (r rawBox) pairing(id recovery.DeviceID, name, code string) wire.Pair {
+	r.t.Helper()
+	desk, err := recovery.ParseDeskKey([]byte(r.about().PublicKey))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	enc, sealed, err := recovery.SealEnrolment(desk, id, 0, make([]byte, recovery.KeySize))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	hash, _ := wire.HashCode(code)
+	return wire.Pair{Key: r.key.Public().(ed25519.PublicKey), CodeHash: hash, Name: name, Enrolment: recovery.Enrolment{
+		Format: recovery.EnrolmentFormat, DeviceID: id, Model: "N841", Enc: enc, Sealed: sealed,
+	}}
+}
+
+// TestClaimedDeviceID: whoever makes up a recorder of the same Device ID in an
+// account of their own neither ends the true link nor gets an answer that fits.
+func TestClaimedDeviceID(t *testing.T) {
+	t.Parallel()
+	defer http.DefaultClient.CloseIdleConnections()
+	p := newPlace(t)
+	owner, mallory := p.account(ownerAddress), p.account("mallory@example.org")
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake, code := p.rawBox(key), wire.NewCode()
+	if status, _ := fake.send(wire.PathPair, fake.pairing(b.DeviceID(), "x", code)); status != 204 {
+		t.Fatalf("status %d", status)
+	}
+	claimed := mallory.post("/recorders", "code", code)
+	if claimed.status != 200 {
+		t.Fatalf("status %d", claimed.status)
+	}
+	if got := owner.get(page); got.status != 200 {
+		t.Errorf("the true link is gone: status %d", got.status)
+	}
+	if got := mallory.post(claimed.path+"/password", "account", "admin", "challenge", b.challenge()); got.status != 200 {
+		t.Fatalf("status %d", got.status)
+	}
+	answer := answerForm.FindString(p.mail.last("mallory@example.org").body)
+	if _, err := b.SubmitAnswer(recorder.AdminAccount, answer); !errors.Is(err, rekey.ErrDenied) {
+		t.Errorf("the answer of a made-up link: %v", err)
+	}
+}
+
+// TestPairingCode counts once and for ten minutes, and cannot be guessed.
+func TestPairingCode(t *testing.T) {
+	t.Parallel()
+	defer http.DefaultClient.CloseIdleConnections()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Shop")
+	code, err := b.client.Pair(t.Context(), recorder.AdminAccount, p.base, recorder.AtSeat())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.later(wire.CodeLife + time.Second)
+	if got := owner.post("/recorders", "code", code.Reveal()); got.status != 403 {
+		t.Errorf("too late: status %d", got.status)
+	}
+	p.link(b, owner) // which replaces the pairing
+	if got := owner.post("/recorders", "code", code.Reveal()); got.status != 403 {
+		t.Errorf("again: status %d", got.status)
+	}
+	status := 0
+	for range 12 {
+		status = owner.post("/recorders", "code", wire.NewCode()).status
+	}
+	if status != 429 {
+		t.Errorf("guessing: status %d, want 429", status)
+	}
+}
+
+// TestFlood: one owner who asks again and again gets one request at a time and
+// a few a month, is told how long to wait, and is not drowned in notices.
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	ask := func() int {
+		return owner.post(page+"/password", "account", "admin", "challenge", b.challenge()).status
+	}
+	if got := ask(); got != 200 {
+		t.Fatalf("first: status %d", got)
+	}
+	for range 20 {
+		if got := ask(); got != 429 {
+			t.Fatalf("while one is open: status %d", got)
+		}
+	}
+	p.later(11 * time.Minute)
+	second := ask()
+	p.later(11 * time.Minute)
+	third := ask()
+	p.later(11 * time.Minute)
+	if fourth := ask(); second != 200 || third != 200 || fourth != 429 {
+		t.Errorf("in a day: %d %d %d", second, third, fourth)
+	}
+	sent := 3
+	for range 10 {
+		p.later(25 * time.Hour)
+		owner.post("/login", "address", ownerAddress, "password", ownerPassword)
+		if ask() == 200 {
+			sent++
+		}
+	}
+	if sent != 5 {
+		t.Errorf("%d in a month, want 5", sent)
+	}
+	answers, notices := 0, 0
+	for _, l := range p.mail.to(ownerAddress) {
+		if answerForm.MatchString(l.body) {
+			answers++
+		} else {
+			notices++
+		}
+	}
+	if answers != 5 || notices > 20 {
+		t.Errorf("%d answers and %d other messages", answers, notices)
+	}
+}
+
+// TestUniform: nothing tells whether an address has an account.
+func TestUniform(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.account(ownerAddress)
+	same := func(what, path string, known, unknown []string) {
+		t.Helper()
+		a, b := p.person().post(path, known...), p.person().post(path, unknown...)
+		strip := func(r reply) string {
+			r.body = hiddenID.ReplaceAllString(r.body, "")
+			return strings.ReplaceAll(strings.ReplaceAll(r.body, ownerAddress, "X"), "nobody@example.org", "X")
+		}
+		if a.status != b.status || strip(a) != strip(b) {
+			t.Errorf("%s: %d and %d, or other words", what, a.status, b.status)
+		}
+	}
+	same("log-in", "/login", []string{"address", ownerAddress, "password", "wrong"}, []string{"address", "nobody@example.org", "password", "wrong"})
+	same("account", "/account", []string{"address", ownerAddress, "password", ownerPassword}, []string{"address", "nobody@example.org", "password", ownerPassword})
+	w := p.person()
+	status := 0
+	for range 7 {
+		status = w.post("/login", "address", ownerAddress, "password", "wrong").status
+	}
+	if status != 429 {
+		t.Errorf("guessing: status %d, want 429", status)
+	}
+	for range 7 { // more than the limit of the address: still the same page
+		if got := p.person().post("/account", "address", "nobody@example.org", "password", ownerPassword); got.status != 200 {
+			t.Errorf("codes to one address: status %d", got.status)
+		}
+	}
+	if n := len(p.mail.to("nobody@example.org")); n != 5 {
+		t.Errorf("%d codes went to one address, want 5", n)
+	}
+}
+
+// TestPlantedConfirmation: a code counts only in the browser that asked, so
+// whoever asks for the victim's address gets no account by the victim's typing.
+func TestPlantedConfirmation(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	victim, mallory := p.person(), p.person()
+	mine := hiddenID.FindStringSubmatch(victim.post("/account", "address", ownerAddress, "password", ownerPassword).body)[1]
+	hers := hiddenID.FindStringSubmatch(mallory.post("/account", "address", ownerAddress, "password", "the password of mallory").body)[1]
+	code := codeForm.FindString(p.mail.last(ownerAddress).body) // the newest: mallory's
+	if got := victim.post("/account/confirm", "id", mine, "code", code); got.status != 403 {
+		t.Errorf("status %d", got.status)
+	}
+	status := 0
+	for range 6 {
+		status = mallory.post("/account/confirm", "id", hers, "code", wire.NewCode()).status
+	}
+	if got := mallory.post("/account/confirm", "id", hers, "code", code); status != 403 || got.status != 403 {
+		t.Errorf("after five wrong codes the right one counts: status %d", got.status)
+	}
+}
+
+// TestHeaderInjection: neither addresses nor names write headers, and a name
+// from outside is text on the page.
+func TestHeaderInjection(t *testing.T) {
+	t.Parallel()
+	defer http.DefaultClient.CloseIdleConnections()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	for _, a := range []string{"a@example.org\r\nBcc: x@example.org", "a@example.org\nSubject: x", "a b@example.org", "<a@example.org>", "a@example.org>,<x@example.org", `"a\r\n"@example.org`, "a@example.org ,x@example.org", "a@", "@b", "ä@example.org", strings.Repeat("a", 300) + "@example.org"} {
+		if got := p.person().post("/account", "address", a, "password", ownerPassword); got.status != 400 {
+			t.Errorf("%q: status %d, want 400", a, got.status)
+		}
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := recovery.NewDeviceID(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake, code := p.rawBox(key), wire.NewCode()
+	name := "Shop\r\nBcc: x@example.org\r\n.\r\nMAIL FROM:<x@example.org>\x1b[2J<script>alert(1)</script>\u202e"
+	if status, _ := fake.send(wire.PathPair, fake.pairing(id, name, code)); status != 204 {
+		t.Fatalf("status %d", status)
+	}
+	page := owner.post("/recorders", "code", code)
+	if page.status != 200 || strings.Contains(page.body, "<script") || strings.ContainsAny(page.body, "\x1b\u202e") {
+		t.Errorf("the page: status %d", page.status)
+	}
+	for _, l := range p.mail.to(ownerAddress) {
+		if l.header.Get("Bcc") != "" || len(l.envelope) != 2 || len(l.header["Subject"]) != 1 || strings.ContainsAny(l.body, "\x1b") {
+			t.Errorf("a message has envelope %v and headers %v", l.envelope, l.header)
+		}
+	}
+	if got := owner.post(page.path+"/password", "account", "admin\r\nBcc: x@example.org", "challenge", "400R-0YG6-V5GS-YMWC-QV05"); got.status != 400 {
+		t.Errorf("account: status %d", got.status)
+	}
+}

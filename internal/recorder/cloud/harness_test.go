@@ -1,0 +1,388 @@
+package cloud_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime/quotedprintable"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"rekey"
+	"rekey/internal/argon"
+	"rekey/internal/recorder"
+	"rekey/internal/recorder/cloud"
+	"rekey/internal/recorder/link"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	ownerAddress  = "petra@example.org"
+	ownerPassword = "four words that she likes"
+	guestAddress  = "gast@example.org"
+	boxPassword   = "first-Pass-1"
+)
+
+// letter is one message as it arrived at the mail server.
+type letter struct {
+	envelope []string // MAIL and RCPT
+	header   mail.Header
+	body     string
+}
+
+// sink is a small mail server on loopback that keeps what it is given.
+type sink struct {
+	t       *testing.T
+	addr    string
+	mu      sync.Mutex
+	letters []letter
+	refuse  atomic.Bool // answers DATA with a refusal
+	arrived chan struct{}
+}
+
+func newSink(t *testing.T) *sink {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sink{t: t, addr: l.Addr().String(), arrived: make(chan struct{}, 1000)}
+	var open sync.WaitGroup
+	open.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			open.Go(func() { s.serve(conn) })
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); open.Wait() })
+	return s
+}
+
+func (s *sink) serve(conn net.Conn) {
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	in := bufio.NewReader(conn)
+	say := func(line string) { fmt.Fprintf(conn, "%s\r\n", line) }
+	say("220 sink")
+	var one letter
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		line = strings.TrimRight(line, "\r\n")
+		switch verb := strings.ToUpper(strings.Fields(line + " x")[0]); {
+		case verb == "EHLO", verb == "HELO":
+			say("250 sink")
+		case verb == "MAIL", verb == "RCPT":
+			one.envelope = append(one.envelope, line)
+			say("250 ok")
+		case verb == "DATA" && s.refuse.Load():
+			say("451 not now")
+		case verb == "DATA":
+			say("354 go on")
+			s.take(&one, in)
+			say("250 ok")
+			one = letter{}
+		case verb == "QUIT":
+			say("221 bye")
+			return
+		default:
+			say("500 what")
+		}
+	}
+}
+
+func (s *sink) take(one *letter, in *bufio.Reader) {
+	var text strings.Builder
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil || line == ".\r\n" {
+			break
+		}
+		text.WriteString(strings.TrimPrefix(line, "."))
+	}
+	m, err := mail.ReadMessage(strings.NewReader(text.String()))
+	if err != nil {
+		s.t.Errorf("a message cannot be read: %v", err)
+		return
+	}
+	body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
+	if err != nil {
+		s.t.Errorf("a message's text cannot be read: %v", err)
+	}
+	one.header, one.body = m.Header, string(body)
+	s.mu.Lock()
+	s.letters = append(s.letters, *one)
+	s.mu.Unlock()
+	s.arrived <- struct{}{}
+}
+
+// to are the messages that went to an address.
+func (s *sink) to(address string) (all []letter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.letters {
+		if l.envelope[len(l.envelope)-1] == "RCPT TO:<"+address+">" {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+// last is the newest message to an address.
+func (s *sink) last(address string) letter {
+	s.t.Helper()
+	all := s.to(address)
+	if len(all) == 0 {
+		s.t.Fatalf("no message went to %s", address)
+	}
+	return all[len(all)-1]
+}
+
+var (
+	codeForm   = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
+	answerForm = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
+)
+
+// place is a cloud that is served, with its mail server and its clock.
+type place struct {
+	t     *testing.T
+	dir   string
+	base  string
+	mail  *sink
+	cloud *cloud.Cloud
+	ahead atomic.Int64 // nanoseconds that the cloud's clock is ahead
+}
+
+func newPlace(t *testing.T) *place {
+	t.Helper()
+	return placeWith(t, func(m cloud.Mailer) cloud.Mailer { return m })
+}
+
+// placeWith is newPlace with something between the cloud and its mail server.
+func placeWith(t *testing.T, wrap func(cloud.Mailer) cloud.Mailer) *place {
+	t.Helper()
+	p := &place{t: t, dir: t.TempDir(), mail: newSink(t)}
+	ctx, stop := context.WithCancel(context.Background())
+	c, err := cloud.Open(ctx, p.dir, cloud.Options{
+		Mail:  wrap(cloud.SMTP{Server: p.mail.addr, From: "cloud@example.net"}),
+		Argon: argon.Cheap(), Now: func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(c.Handler())
+	t.Cleanup(func() {
+		stop()
+		s.Close()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p.base, p.cloud = s.URL, c
+	return p
+}
+
+func (p *place) later(d time.Duration) { p.ahead.Add(int64(d)) }
+
+// person is somebody with a browser.
+type person struct {
+	t    *testing.T
+	base string
+	http *http.Client
+}
+
+func (p *place) person() person {
+	p.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	p.t.Cleanup(transport.CloseIdleConnections)
+	return person{p.t, p.base, &http.Client{Jar: jar, Transport: transport}}
+}
+
+// reply is a page after redirects.
+type reply struct {
+	status int
+	path   string
+	body   string
+}
+
+func (w person) do(r *http.Request) reply {
+	w.t.Helper()
+	answer, err := w.http.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return reply{answer.StatusCode, answer.Request.URL.Path, string(body)}
+}
+
+func (w person) get(path string) reply {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.base+path, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.do(r)
+}
+
+func (w person) post(path string, fields ...string) reply {
+	w.t.Helper()
+	form := url.Values{}
+	for i := 0; i+1 < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return w.do(r)
+}
+
+var hiddenID = regexp.MustCompile(`name="id" value="([^"]+)"`)
+
+// account makes an account by e-mail and is logged in.
+func (p *place) account(address string) person {
+	p.t.Helper()
+	w := p.person()
+	asked := w.post("/account", "address", address, "password", ownerPassword)
+	id := hiddenID.FindStringSubmatch(asked.body)
+	if asked.status != 200 || id == nil {
+		p.t.Fatalf("no code was asked for: status %d", asked.status)
+	}
+	code := codeForm.FindString(p.mail.last(address).body)
+	if got := w.post("/account/confirm", "id", id[1], "code", code); got.status != 200 || got.path != "/" {
+		p.t.Fatalf("confirmation: status %d at %s", got.status, got.path)
+	}
+	return w
+}
+
+// box is a recorder that is on, with its cloud link running.
+type box struct {
+	*recorder.Box
+	t      *testing.T
+	client *link.Client
+	clock  atomic.Int64
+	stop   func()
+}
+
+func newBox(t *testing.T, name string) *box {
+	t.Helper()
+	dir, cheap := t.TempDir(), argon.Cheap()
+	if _, err := recorder.Init(dir, recorder.Config{Name: name, AdminPassword: rekey.NewSecret(boxPassword), Argon: &cheap}); err != nil {
+		t.Fatal(err)
+	}
+	b := &box{t: t}
+	b.boot(dir)
+	t.Cleanup(func() { b.stop() })
+	return b
+}
+
+func (b *box) boot(dir string) {
+	b.t.Helper()
+	cheap := argon.Cheap()
+	r, err := recorder.Open(dir, recorder.Options{Argon: &cheap, Clock: func() time.Duration { return time.Duration(b.clock.Load()) }})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.Box, b.client = r, link.New(r, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = b.client.Run(ctx) }()
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		<-done
+		if err := r.Close(); err != nil {
+			b.t.Error(err)
+		}
+	})
+}
+
+func (b *box) reboot() {
+	b.t.Helper()
+	b.stop()
+	b.boot(b.Dir())
+}
+
+// until waits for a change of the link that brings what is wanted.
+func (b *box) until(what string, is func(recorder.CloudLink, bool) bool) {
+	b.t.Helper()
+	over := time.After(20 * time.Second)
+	for {
+		changed := b.CloudChanged()
+		l, ok, err := b.CloudLink()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if is(l, ok) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-over:
+			b.t.Fatalf("the box was not %s in time", what)
+		}
+	}
+}
+
+// link pairs the box with the cloud for the owner and gives its page.
+func (p *place) link(b *box, owner person) string {
+	p.t.Helper()
+	code, err := b.client.Pair(p.t.Context(), recorder.AdminAccount, p.base, recorder.AtSeat())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	got := owner.post("/recorders", "code", strings.ToLower(code.Reveal()))
+	if got.status != 200 || !strings.HasPrefix(got.path, "/recorders/") {
+		p.t.Fatalf("pairing: status %d at %s", got.status, got.path)
+	}
+	b.until("linked", func(l recorder.CloudLink, ok bool) bool { return ok && l.Linked })
+	return got.path
+}
+
+func (b *box) challenge() string {
+	b.t.Helper()
+	b.clock.Add(int64(time.Minute))
+	c, err := b.NewChallenge(recorder.AdminAccount)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return c.String()
+}
+
+func (b *box) key() ed25519.PrivateKey {
+	b.t.Helper()
+	l, ok, err := b.CloudLink()
+	if err != nil || !ok {
+		b.t.Fatalf("no link: %v", err)
+	}
+	return l.Key
+}

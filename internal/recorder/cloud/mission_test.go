@@ -1,0 +1,271 @@
+package cloud_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rekey"
+	"rekey/internal/recorder"
+	"rekey/internal/recorder/cloud"
+	"rekey/seclog"
+)
+
+// records are those of a security log that tell of an event.
+func records(t *testing.T, dir, event string) (all []seclog.Record) {
+	t.Helper()
+	for r, err := range seclog.Records(os.DirFS(dir)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Event == event {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// TestForgotDevicePassword is the way by the maker's app: link once; later, with
+// the password lost, challenge at the recorder, message, new password.
+func TestForgotDevicePassword(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	if l, _, _ := b.CloudLink(); l.Owner != "p***@example.org" {
+		t.Errorf("the box shows its owner as %q", l.Owner)
+	}
+	if n := p.mail.last(ownerAddress); !strings.Contains(n.body, "it was linked to your account") {
+		t.Error("the owner was not told of the link")
+	}
+	b.reboot() // the link outlives it
+
+	challenge := b.challenge()
+	mistyped := "0" + challenge[1:]
+	if challenge[0] == '0' {
+		mistyped = "1" + challenge[1:]
+	}
+	if got := owner.post(page+"/password", "account", "admin", "challenge", mistyped); got.status != 400 || !strings.Contains(got.body, "Group 1 of the challenge mistyped") {
+		t.Errorf("mistyped: status %d", got.status)
+	}
+	got := owner.post(page+"/password", "account", "admin", "challenge", challenge)
+	if got.status != 200 {
+		t.Fatalf("status %d", got.status)
+	}
+	m := p.mail.last(ownerAddress)
+	answer := answerForm.FindString(m.body)
+	if answer == "" {
+		t.Fatal("no temporary password in the message")
+	}
+	if strings.Contains(got.body, answer) || strings.Contains(owner.get(page).body, answer) {
+		t.Error("a page shows the temporary password")
+	}
+	grant, err := b.SubmitAnswer(recorder.AdminAccount, answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.SetPasswordByGrant(grant, recorder.AdminAccount, rekey.NewSecret("another-Pass-2")); err != nil {
+		t.Fatal(err)
+	}
+	if ok := records(t, filepath.Join(p.dir, cloud.LogDir), "code.issue"); len(ok) != 1 || ok[0].Actor == ownerAddress {
+		t.Errorf("the cloud's log has %d records of the answer", len(ok))
+	}
+	if ok := records(t, recorder.LogDir(b.Dir()), "answer.ok"); len(ok) != 1 || ok[0].Result != "second desk" {
+		t.Errorf("the box's log: %v", ok)
+	}
+	secretNowhere(t, p.dir, answer)
+}
+
+// secretNowhere looks through every file of a folder.
+func secretNowhere(t *testing.T, dir, secret string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if strings.Contains(string(data), secret) || strings.Contains(string(data), ownerPassword) {
+			t.Errorf("%s holds a secret", filepath.Base(name))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestResetUnlinks: the button ends the link at the box at once; the cloud
+// hears it while the old key is still at hand; a new link has a new key.
+func TestResetUnlinks(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	old := b.key()
+	if _, err := b.Press(12 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if ended := records(t, recorder.LogDir(b.Dir()), "cloud.unlink"); len(ended) != 1 || ended[0].Result != "button reset" {
+		t.Errorf("the box's log: %v", ended)
+	}
+	if _, linked, err := b.CloudLink(); linked || err != nil {
+		t.Fatalf("after the reset the box is still linked: %v", err)
+	}
+	for got := owner.get(page); got.status != 404; got = owner.get(page) {
+		<-p.mail.arrived // the farewell tells the owner, too
+	}
+	for !strings.Contains(p.mail.last(ownerAddress).body, "reset by its button") {
+		<-p.mail.arrived
+	}
+	if err := b.FirstSetup(recorder.AdminAccount, rekey.NewSecret("another-Pass-2"), recorder.AtSeat()); err != nil {
+		t.Fatal(err)
+	}
+	if again := p.link(b, owner); again == page {
+		t.Error("the new link is the old one")
+	}
+	if b.key().Equal(old) {
+		t.Error("the new link has the old key")
+	}
+}
+
+// TestOldAnswersAfterReset: what the cloud held before the reset opens nothing
+// after it, even where the cloud never heard of the reset.
+func TestOldAnswersAfterReset(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	dir := b.Dir()
+	b.stop() // the link is down
+	offline, err := recorder.Open(dir, recorder.Options{Clock: func() time.Duration { return time.Hour }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer offline.Close()
+	if _, err := offline.Press(12 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := offline.FirstSetup(recorder.AdminAccount, rekey.NewSecret("another-Pass-2"), recorder.AtSeat()); err != nil {
+		t.Fatal(err)
+	}
+	c, err := offline.NewChallenge(recorder.AdminAccount)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := owner.post(page+"/password", "account", "admin", "challenge", c.String()); got.status != 200 {
+		t.Fatalf("status %d", got.status)
+	}
+	if _, err := offline.SubmitAnswer(recorder.AdminAccount, answerForm.FindString(p.mail.last(ownerAddress).body)); !errors.Is(err, rekey.ErrDenied) {
+		t.Errorf("an answer under the forgotten key: %v", err)
+	}
+}
+
+// TestUnlinkedByOwner: the box learns it by its poll.
+func TestUnlinkedByOwner(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	if got := owner.post(page + "/unlink"); got.status != 200 || got.path != "/" {
+		t.Fatalf("status %d at %s", got.status, got.path)
+	}
+	b.until("unlinked", func(_ recorder.CloudLink, ok bool) bool { return !ok })
+	b.stop() // the record is written by then
+	if ended := records(t, recorder.LogDir(b.Dir()), "cloud.unlink"); len(ended) != 1 || ended[0].Result != "unlinked by its owner" {
+		t.Errorf("the box's log: %v", ended)
+	}
+}
+
+// TestMailFails: the same challenge may be tried again and costs nothing more;
+// once sent it is not sent again.
+func TestMailFails(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	challenge := b.challenge()
+	p.mail.refuse.Store(true)
+	if got := owner.post(page+"/password", "account", "admin", "challenge", challenge); got.status != 502 || !strings.Contains(got.body, "try again with the same challenge") {
+		t.Errorf("status %d", got.status)
+	}
+	p.mail.refuse.Store(false)
+	if got := owner.post(page+"/password", "account", "admin", "challenge", challenge); got.status != 200 {
+		t.Errorf("again: status %d", got.status)
+	}
+	if got := owner.post(page+"/password", "account", "admin", "challenge", challenge); got.status != 409 {
+		t.Errorf("after it was sent: status %d", got.status)
+	}
+}
+
+// hangsUp stands before the mail server and lets whoever asks hang up first.
+type hangsUp struct {
+	cloud.Mailer
+	hangUp func()
+}
+
+func (h *hangsUp) Send(ctx context.Context, to string, m cloud.Message) error {
+	h.hangUp()
+	return h.Mailer.Send(ctx, to, m)
+}
+
+// TestHangUp: who hangs up while a message is on its way stops neither the
+// temporary password, nor the record of it, nor the notice of what was done.
+func TestHangUp(t *testing.T) {
+	t.Parallel()
+	mailer := &hangsUp{hangUp: func() {}}
+	p := placeWith(t, func(m cloud.Mailer) cloud.Mailer { mailer.Mailer = m; return mailer })
+	b := newBox(t, "Shop")
+	id := strings.TrimPrefix(p.link(b, p.account(ownerAddress)), "/recorders/")
+	who, err := p.cloud.LogIn(t.Context(), ownerAddress, rekey.NewSecret(ownerPassword), netip.MustParseAddr("192.0.2.7"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	mailer.hangUp = cancel
+	if _, err := p.cloud.ForgotPassword(ctx, who, id, recorder.AdminAccount, b.challenge()); err != nil {
+		t.Errorf("temporary password: %v", err)
+	}
+	if got := p.mail.last(ownerAddress); !answerForm.MatchString(got.body) {
+		t.Error("no temporary password was sent")
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	mailer.hangUp = cancel
+	if err := p.cloud.Unlink(ctx, who, id); err != nil {
+		t.Errorf("unlink: %v", err)
+	}
+	if got := p.mail.last(ownerAddress); !strings.Contains(got.body, "was unlinked") {
+		t.Error("the owner was not told")
+	}
+	mailer.hangUp = func() {}
+}
+
+// TestOffByDefault: a box that nobody linked calls nobody, and refuses addresses
+// by which its key would cross a network in clear.
+func TestOffByDefault(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "Shop")
+	if _, linked, err := b.CloudLink(); linked || err != nil {
+		t.Errorf("linked %v, %v", linked, err)
+	}
+	for _, at := range []string{"http://192.0.2.1", "http://cloud.example", "ftp://x", "https://u:p@x", "https://x/?a=b", ""} {
+		if _, err := b.client.Pair(t.Context(), recorder.AdminAccount, at, recorder.AtSeat()); !errors.Is(err, rekey.ErrInput) {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	if _, err := b.client.Pair(t.Context(), recorder.AdminAccount, "http://127.0.0.1:1", recorder.AtSeat()); !errors.Is(err, rekey.ErrUnreachable) {
+		t.Errorf("nobody there: %v", err)
+	}
+	if _, pending, _ := b.CloudLink(); pending {
+		t.Error("a pairing that failed is left over")
+	}
+}

@@ -1,0 +1,160 @@
+package cloud
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"mime"
+	"mime/quotedprintable"
+	"net"
+	"net/netip"
+	"net/smtp"
+	"strings"
+	"time"
+
+	"rekey"
+)
+
+// SMTP hands messages to one mail server (RFC 5321). Beyond loopback it speaks
+// TLS only: a temporary password is a secret.
+type SMTP struct {
+	Server   string       // HOST:PORT; port 465 = TLS from the start, any other STARTTLS
+	From     string       // address of the sender
+	User     string       // empty = no log-in
+	Password rekey.Secret // of User
+	Now      func() time.Time
+}
+
+const mailTime = 30 * time.Second
+
+// Check tells what is wrong with the settings, before anything is sent.
+func (s SMTP) Check() error {
+	if host, port, err := net.SplitHostPort(s.Server); err != nil || host == "" || port == "" {
+		return fmt.Errorf("%w: mail server %q; expected HOST:PORT", rekey.ErrInput, s.Server)
+	}
+	if _, err := parseAddress(s.From); err != nil {
+		return fmt.Errorf("%w: address of the sender %q; expected NAME@HOST", rekey.ErrInput, s.From)
+	}
+	return nil
+}
+
+// Send sends one message. The error wraps rekey.ErrUnreachable, or rekey.ErrInput
+// where the address is none.
+func (s SMTP) Send(ctx context.Context, to string, m Message) error {
+	to, err := parseAddress(to)
+	if err != nil {
+		return err
+	}
+	body, err := s.compose(to, m)
+	if err != nil {
+		return err
+	}
+	if err := s.deliver(ctx, to, body); err != nil {
+		return fmt.Errorf("%w: hand a message to the mail server: %w", rekey.ErrUnreachable, err)
+	}
+	return nil
+}
+
+// compose writes the message. No header holds anything from outside but the
+// address, which parseAddress has let through.
+func (s SMTP) compose(to string, m Message) ([]byte, error) {
+	if strings.ContainsAny(m.Subject+to+s.From, "\r\n") {
+		return nil, fmt.Errorf("%w: a header of a message has more than one line", rekey.ErrInput)
+	}
+	now := time.Now
+	if s.Now != nil {
+		now = s.Now
+	}
+	_, host, _ := strings.Cut(s.From, "@")
+	var b bytes.Buffer
+	for _, h := range [][2]string{
+		{"From", s.From}, {"To", to}, {"Subject", mime.QEncoding.Encode("utf-8", m.Subject)}, {"Date", now().Format(time.RFC1123Z)},
+		{"Message-ID", "<" + rand.Text() + "@" + host + ">"}, {"Auto-Submitted", "auto-generated"}, // RFC 3834
+		{"MIME-Version", "1.0"}, {"Content-Type", "text/plain; charset=utf-8"}, {"Content-Transfer-Encoding", "quoted-printable"},
+	} {
+		fmt.Fprintf(&b, "%s: %s\r\n", h[0], h[1])
+	}
+	b.WriteString("\r\n")
+	q := quotedprintable.NewWriter(&b)
+	_, err := q.Write([]byte(strings.ReplaceAll(m.Text, "\n", "\r\n")))
+	return b.Bytes(), errors.Join(err, q.Close())
+}
+
+func (s SMTP) deliver(ctx context.Context, to string, body []byte) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, mailTime)
+	defer cancel()
+	c, err := s.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	if s.User != "" {
+		host, _, _ := net.SplitHostPort(s.Server)
+		if err := c.Auth(smtp.PlainAuth("", s.User, s.Password.Reveal(), host)); err != nil {
+			return errors.New("the mail server refuses the log-in")
+		}
+	}
+	if err := c.Mail(s.From); err != nil {
+		return err
+	}
+	if err := c.Rcpt(to); err != nil { //nolint:gosec // Send has it from parseAddress, which knows no CR or LF; Rcpt refuses them as well
+		return errors.New("the mail server refuses the address")
+	}
+	w, err := c.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(body); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil { // the server has taken the message
+		return err
+	}
+	_ = c.Quit()
+	return nil
+}
+
+func (s SMTP) dial(ctx context.Context) (*smtp.Client, error) {
+	host, port, err := net.SplitHostPort(s.Server)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Server)
+	if err != nil {
+		return nil, err
+	}
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if port == "465" {
+		conn = tls.Client(conn, config)
+	}
+	c, err := smtp.NewClient(conn, host)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	if err := secured(c, conn, port, config); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// secured sees to it that nothing leaves in clear, except to this machine.
+func secured(c *smtp.Client, conn net.Conn, port string, config *tls.Config) error {
+	if port == "465" {
+		return nil
+	}
+	if ok, _ := c.Extension("STARTTLS"); ok {
+		return c.StartTLS(config)
+	}
+	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil || !at.Addr().IsLoopback() {
+		return errors.New("the mail server offers no TLS")
+	}
+	return nil
+}

@@ -1,0 +1,252 @@
+package recorder
+
+import (
+	"encoding/base32"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"rekey"
+	"rekey/seclog"
+)
+
+// second is the second factor of an account: a TOTP key and a sheet of one-time
+// codes for the day on which the telephone is gone. It is asked for at the local
+// seat. Programs on the LAN cannot give a code; for them the password alone is
+// enough, and each such login says so on record.
+//
+// A second is never modified, only replaced.
+type second struct {
+	Key   []byte   `json:"key"`             // of TOTP, sealed
+	Step  int64    `json:"step"`            // newest step whose code was taken; none up to it is taken again
+	Sheet []string `json:"sheet,omitempty"` // argon2id of each code that was not used yet
+	// Wrong is how many of the account's Fails are wrong codes. A right password
+	// forgives the others only: who knows it must not get new tries at the code.
+	Wrong int `json:"wrong_codes,omitempty"`
+}
+
+func totpContext(name string) string { return "recorder TOTP key\x00" + name }
+
+// wrongCodes are the wrong codes among the account's Fails.
+func (a account) wrongCodes() int {
+	if a.Second == nil {
+		return 0
+	}
+	return a.Second.Wrong
+}
+
+// fewerWrongCodes keeps them at no more than the account's Fails.
+func (a account) fewerWrongCodes(most int) account {
+	if a.wrongCodes() > most {
+		fewer := *a.Second
+		fewer.Wrong = most
+		a.Second = &fewer
+	}
+	return a
+}
+
+// countCode counts the account's newest try as one of a code.
+func (s *state) countCode(name string) {
+	if a := s.Accounts[name]; a.Second != nil {
+		more := *a.Second
+		more.Wrong++
+		a.Second = &more
+		s.Accounts[name] = a
+	}
+}
+
+// setSecond replaces or, with nil, removes the second factor.
+func (s *state) setSecond(name string, to *second) {
+	a := s.Accounts[name]
+	a.Second = to
+	s.Accounts[name] = a
+}
+
+// secondFactors names the accounts that have one.
+func (s *state) secondFactors() []string {
+	names := slices.Sorted(maps.Keys(s.Accounts))
+	return slices.DeleteFunc(names, func(name string) bool { return s.Accounts[name].Second == nil })
+}
+
+// SecondFactor is what the page of an account tells of it.
+type SecondFactor struct {
+	On        bool
+	SheetLeft int // codes of the recovery sheet that were not used yet
+}
+
+// SecondFactor tells whether the account has one.
+func (b *Box) SecondFactor(name string) SecondFactor {
+	s := b.state().Accounts[name].Second
+	if s == nil {
+		return SecondFactor{}
+	}
+	return SecondFactor{On: true, SheetLeft: len(s.Sheet)}
+}
+
+// offerLife is how long an offered key waits for its first code.
+const offerLife = 10 * time.Minute
+
+// Offer is a new TOTP key that is shown and not in use yet. It is in memory
+// only; a restart ends it.
+type Offer struct {
+	box     *Box
+	account string
+	label   string
+	issuer  string
+	epoch   uint64
+	key     []byte
+	made    time.Duration
+}
+
+// Key is the key as a person types it: base32 in groups of four.
+func (o *Offer) Key() rekey.Secret {
+	text := base32.StdEncoding.EncodeToString(o.key)
+	var groups []string
+	for group := range slices.Chunk([]byte(text), 4) {
+		groups = append(groups, string(group))
+	}
+	return rekey.NewSecret(strings.Join(groups, " "))
+}
+
+// URL is the key as the QR code for an authenticator app holds it, in the form
+// that Google Authenticator's Key URI Format describes.
+func (o *Offer) URL() rekey.Secret {
+	q := url.Values{
+		"secret": {base32.StdEncoding.EncodeToString(o.key)}, "issuer": {o.issuer},
+		"algorithm": {"SHA1"}, "digits": {fmt.Sprint(totpDigits)}, "period": {fmt.Sprint(totpStep)},
+	}
+	return rekey.NewSecret("otpauth://totp/" + url.PathEscape(o.issuer+":"+o.label) + "?" + strings.ReplaceAll(q.Encode(), "+", "%20"))
+}
+
+// OfferSecond draws a TOTP key for somebody who is logged in and types the
+// password once more. Nothing is in use until ConfirmSecond.
+func (b *Box) OfferSecond(name string, pw rekey.Secret, from Client) (*Offer, error) {
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	if b.SecondFactor(name).On {
+		return nil, errSecondOn
+	}
+	epoch, err := b.try(mainList, name, from, matches(pw))
+	if err != nil {
+		return nil, err
+	}
+	o := &Offer{
+		box: b, account: name, label: name + "@" + b.id.Info.DeviceID, issuer: b.id.Vendor + " " + b.id.Model,
+		epoch: epoch, key: make([]byte, totpKeyLen), made: b.clock(),
+	}
+	if _, err := io.ReadFull(b.rand, o.key); err != nil {
+		return nil, storageError("draw a TOTP key", err)
+	}
+	return o, b.log(from.record(name, "2fa.offered", name, "ok"))
+}
+
+var errSecondOn = fmt.Errorf("%w: the account has a second factor already; switch it off first", rekey.ErrConflict)
+
+// OfferOpen tells whether the offer can still be confirmed.
+func (b *Box) OfferOpen(o *Offer) bool {
+	return o != nil && o.box == b && b.clock()-o.made < offerLife && b.Epoch(o.account) == o.epoch && !b.SecondFactor(o.account).On
+}
+
+// ConfirmSecond switches the second factor on, once a code of the offered key
+// was shown to work. It gives the codes of the recovery sheet, this one time,
+// ends all sessions of the account, and gives the epoch for the one that goes on.
+//
+// A code that does not fit is a *CodeError and costs nothing: who types it has
+// the key before his eyes.
+func (b *Box) ConfirmSecond(o *Offer, typed rekey.Secret, from Client) (sheet []rekey.Secret, epoch uint64, err error) {
+	code, err := parseCode(typed)
+	if err != nil {
+		return nil, 0, err
+	}
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	if !b.OfferOpen(o) {
+		return nil, 0, fmt.Errorf("%w: the offered key is no longer waiting for a code; begin again", rekey.ErrConflict)
+	}
+	step, fits, _ := totpFits(o.key, code.totp, b.now(), 0)
+	if !fits {
+		e := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: from.Via, Account: o.account, TriesLeft: -1, Said: "code not valid"}
+		return nil, 0, b.logged(&CodeError{Login: e}, from.record(o.account, "2fa.refused", o.account, "wrong, not switched on"))
+	}
+	made, sheet, err := b.newSecond(o, step)
+	if err != nil {
+		return nil, 0, err
+	}
+	err = b.commit(func(next *state) ([]seclog.Record, error) {
+		a := next.Accounts[o.account]
+		if a.Epoch != o.epoch || a.Second != nil {
+			return nil, fmt.Errorf("%w: account %q was changed by somebody else meanwhile", rekey.ErrConflict, o.account)
+		}
+		a.Second = made
+		next.put(mainList, o.account, a)
+		epoch = next.Epoch
+		return []seclog.Record{
+			from.record(o.account, "2fa.on", o.account, "ok"),
+			from.record(o.account, "2fa.sheet", o.account, "ok"),
+			from.record("recorder", "sessions.revoked", o.account, "ok"),
+		}, nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	return sheet, epoch, b.cancelSupport(o.account, "second factor switched on")
+}
+
+func (b *Box) newSecond(o *Offer, step int64) (*second, []rekey.Secret, error) {
+	key, err := b.seal.seal(o.key, totpContext(o.account))
+	if err != nil {
+		return nil, nil, storageError("seal the TOTP key", err)
+	}
+	sheet, hashes, err := b.newSheet()
+	return &second{Key: key, Step: step, Sheet: hashes}, sheet, err
+}
+
+// SwitchOffSecond removes the second factor and its sheet, for somebody who
+// types both the password and a code.
+func (b *Box) SwitchOffSecond(name string, pw, typed rekey.Secret, from Client) error {
+	return b.withBoth(name, pw, typed, from, func(next *state) []seclog.Record {
+		next.setSecond(name, nil)
+		return []seclog.Record{from.record(name, "2fa.off", name, "ok")}
+	})
+}
+
+// NewSheet replaces the recovery sheet, for somebody who types both the password
+// and a code. The codes of the sheet before are worth nothing any more.
+func (b *Box) NewSheet(name string, pw, typed rekey.Secret, from Client) ([]rekey.Secret, error) {
+	sheet, hashes, err := b.newSheet()
+	if err != nil {
+		return nil, err
+	}
+	err = b.withBoth(name, pw, typed, from, func(next *state) []seclog.Record {
+		made := *next.Accounts[name].Second
+		made.Sheet = hashes
+		next.setSecond(name, &made)
+		return []seclog.Record{from.record(name, "2fa.sheet", name, "ok")}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sheet, nil
+}
+
+// withBoth makes one change for who knows the password and has a code. The
+// password is held first; a code is not looked at while it is wrong.
+func (b *Box) withBoth(name string, pw, typed rekey.Secret, from Client, change func(next *state) []seclog.Record) error {
+	code, err := parseCode(typed)
+	if err != nil {
+		return err
+	}
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	if !b.SecondFactor(name).On {
+		return fmt.Errorf("%w: the account has no second factor", rekey.ErrConflict)
+	}
+	if err := b.holdFirst(name, pw, from); err != nil {
+		return err
+	}
+	return b.holdCode(name, code, from, change)
+}
