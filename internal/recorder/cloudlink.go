@@ -40,6 +40,11 @@ type CloudLink struct {
 	Key    ed25519.PrivateKey // signs what the box says to the cloud
 }
 
+// Format prints where the link leads and never its key, whatever the verb.
+func (l CloudLink) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "link to %s, linked %t, key <secret>", l.URL, l.Linked)
+}
+
 // detail names the link in a record, by its public key.
 func (l CloudLink) detail() map[string]string {
 	sum := sha256.Sum256(l.Key[ed25519.SeedSize:]) // the public half

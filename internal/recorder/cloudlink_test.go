@@ -2,8 +2,10 @@ package recorder
 
 import (
 	"crypto/ecdh"
+	"crypto/ed25519"
 	"crypto/hpke"
 	"errors"
+	"fmt"
 	"io/fs"
 	"testing"
 	"time"
@@ -145,6 +147,18 @@ func TestCloudLinkPowerCut(t *testing.T) {
 		}
 		if b.Initialised() && opens(t, b, c, keys) != (ok && now.Linked) {
 			t.Errorf("write %d: the guard and the link disagree", fail)
+		}
+	}
+}
+
+// The key of a link is of another type than rekey.Secret: it must not be printed
+// for that.
+func TestCloudLinkPrintsNoKey(t *testing.T) {
+	t.Parallel()
+	l := CloudLink{URL: "https://cloud.example", Key: ed25519.NewKeyFromSeed([]byte("0123456789abcdef0123456789abcdef"))}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		if got := fmt.Sprintf(verb, l); got != "link to https://cloud.example, linked false, key <secret>" {
+			t.Errorf("%s: %s", verb, got)
 		}
 	}
 }
