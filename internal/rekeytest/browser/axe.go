@@ -2,6 +2,7 @@ package browser
 
 import (
 	_ "embed"
+	"fmt"
 	"strings"
 
 	"github.com/chromedp/chromedp"
@@ -10,10 +11,10 @@ import (
 //go:embed axe.min.js
 var axe string
 
-// check runs every rule of axe-core for WCAG 2.2 A and AA and best practice,
-// and gives one line for each element that breaks one.
+// check runs rules of axe-core, with the options in place of %s, and gives one
+// line for each element that breaks one.
 const check = `(async () => {
-  const all = await axe.run(document, {resultTypes: ["violations"]});
+  const all = await axe.run(document, %s);
   const lines = [];
   for (const v of all.violations)
     for (const n of v.nodes)
@@ -23,16 +24,30 @@ const check = `(async () => {
   return lines.join("\n");
 })()`
 
+// All rules for WCAG 2.2 A and AA and best practice, and those of them that look
+// at colours.
+const (
+	allRules = `{resultTypes: ["violations"]}`
+	ofColour = `{resultTypes: ["violations"], runOnly: {type: "rule", values: ["color-contrast", "link-in-text-block"]}}`
+)
+
 // Axe fails the test for every accessibility rule that the page breaks on the
-// given screens, and where the page is wider than the screen.
+// given screens, and where the page is wider than the screen. Of two screens that
+// differ by dark alone the second is looked at for its colours.
 func (tab *Tab) Axe(looks ...Look) {
 	tab.t.Helper()
+	if tab.eval("typeof window.axe") == "undefined" {
+		tab.do("load axe-core", chromedp.Evaluate[chromedp.Void](axe))
+	}
+	seen := map[Look]bool{}
 	for _, l := range looks {
-		tab.Look(l)
-		if err := chromedp.Do(tab.ctx, chromedp.Evaluate[chromedp.Void](axe)); err != nil {
-			tab.t.Fatalf("load axe-core: %v", err)
+		rules := allRules
+		if light := (Look{l.Width, l.Height, false}); l.Dark && seen[light] {
+			rules = ofColour
 		}
-		found, err := chromedp.Run(tab.ctx, chromedp.Evaluate[string](check, chromedp.EvalAwaitPromise))
+		seen[l] = true
+		tab.Look(l)
+		found, err := chromedp.Run(tab.ctx, chromedp.Evaluate[string](fmt.Sprintf(check, rules), chromedp.EvalAwaitPromise))
 		if err != nil {
 			tab.t.Fatalf("run axe-core: %v", err)
 		}

@@ -8,6 +8,8 @@ package browser
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -18,24 +20,84 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
 )
 
-// limit ends a browser that hangs, well inside the limit of go test.
-const limit = 4 * time.Minute
+// How long a tab may be at work, and how long a page may take to come. Each ends
+// what hangs, well inside the limit of go test.
+const (
+	limit    = 5 * time.Minute
+	patience = time.Minute
+)
 
 // Browser is one Chromium with a profile of its own.
 type Browser struct {
 	ctx context.Context
 }
 
-// Start runs Chromium, headless, until the test ends.
+// Start runs Chromium, headless, until the test ends. To start one takes seconds:
+// see Shared.
 func Start(t testing.TB) *Browser {
 	t.Helper()
-	home := shortDir(t)
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	t.Cleanup(cancel)
-	ctx, stop := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
+	b, stop, err := launch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// Shared is one Chromium for all tests of a package. It starts with the first
+// tab; TestMain closes it. The zero value is ready.
+type Shared struct {
+	mu   sync.Mutex
+	b    *Browser
+	stop func() error
+}
+
+// Tab opens a tab in it.
+func (s *Shared) Tab(t testing.TB) *Tab {
+	t.Helper()
+	b, err := s.browser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Tab(t)
+}
+
+func (s *Shared) browser() (*Browser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.b != nil {
+		return s.b, nil
+	}
+	var err error
+	s.b, s.stop, err = launch()
+	return s.b, err
+}
+
+// Close ends it, if it was started.
+func (s *Shared) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.b == nil {
+		return nil
+	}
+	s.b = nil
+	return s.stop()
+}
+
+func launch() (b *Browser, stop func() error, err error) {
+	home, err := os.MkdirTemp("", "rekey") // short: Chromium makes a socket there
+	if err != nil {
+		return nil, nil, err
+	}
+	alloc, kill := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath("chromium"),
 		chromedp.UserDataDir(home),
 		chromedp.Env("HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home, "TMPDIR="+home),
@@ -44,32 +106,19 @@ func Start(t testing.TB) *Browser {
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 	)...)
-	t.Cleanup(stop)
-	ctx, _ = chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(ctx); err != nil {
-			t.Errorf("close chromium: %v", err)
+	ctx, _ := chromedp.NewContext(alloc)
+	stop = func() error {
+		err := chromedp.Cancel(ctx)
+		kill()
+		if err = errors.Join(err, os.RemoveAll(home)); err != nil {
+			return fmt.Errorf("close chromium: %w", err)
 		}
-	})
+		return nil
+	}
 	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start chromium (Debian package chromium): %v", err)
+		return nil, nil, errors.Join(fmt.Errorf("start chromium (Debian package chromium): %w", err), stop())
 	}
-	return &Browser{ctx}
-}
-
-// shortDir is a folder for the profile. t.TempDir names it after the test, which
-// can be too long for the socket that Chromium makes there.
-func shortDir(t testing.TB) string {
-	dir, err := os.MkdirTemp("", "rekey")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("remove the browser's profile: %v", err)
-		}
-	})
-	return dir
+	return &Browser{ctx}, stop, nil
 }
 
 // Look is how the screen is: its size in CSS pixels, and light or dark.
@@ -104,14 +153,20 @@ type Tab struct {
 // Content-Security-Policy.
 func (b *Browser) Tab(t testing.TB) *Tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
+	ctx, cancel := context.WithTimeout(b.ctx, limit)
 	t.Cleanup(cancel)
+	ctx, end := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
+	t.Cleanup(end)
 	tab := &Tab{t: t, ctx: ctx}
 	tab.do("open a tab")
 	if err := chromedp.Listen(ctx, tab.heard); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	// A test beside this one has a window, too, and only one of them is in front.
+	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
 		t.Fatal(err)
 	}
 	tab.Look(Desktop)
@@ -139,6 +194,15 @@ func (tab *Tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	tab.t.Helper()
 	if err := chromedp.Do(tab.ctx, steps...); err != nil {
 		tab.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// Trust takes every certificate, as a person does who has compared the
+// fingerprint of a self-signed one.
+func (tab *Tab) Trust() {
+	tab.t.Helper()
+	if _, err := chromedp.Call(tab.ctx, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true}); err != nil {
+		tab.t.Fatalf("trust the certificate: %v", err)
 	}
 }
 
@@ -246,7 +310,9 @@ func (tab *Tab) PictureOf(css string) []byte {
 func (tab *Tab) wait(what string, a chromedp.Action[chromedp.Void]) {
 	tab.t.Helper()
 	every := func(page.EventLoadEventFired) bool { return true }
-	if _, err := chromedp.Run(tab.ctx, chromedp.WaitEvent(page.LoadEventFired, every, a)); err != nil {
-		tab.t.Fatalf("%s: %v", what, err)
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.WaitEvent(page.LoadEventFired, every, a)); err != nil {
+		tab.t.Fatalf("%s on %s: %v", what, tab.Path(), err)
 	}
 }

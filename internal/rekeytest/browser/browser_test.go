@@ -30,6 +30,10 @@ func TestTab(t *testing.T) {
 	}
 	srv := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		if r.URL.Path == "/dim" {
+			_, _ = fmt.Fprint(w, `<!DOCTYPE html><html lang="en"><title>Dim</title><style>@media (prefers-color-scheme: dark) { body { background: #111; color: #333 } }</style><main><h1>Dim</h1></main></html>`)
+			return
+		}
 		if r.URL.Path == "/poor" {
 			w.Header().Set("Content-Security-Policy", "default-src 'self'")
 			_, _ = fmt.Fprint(w, `<!DOCTYPE html><html><title>Poor</title><style>p{width:2000px}</style><h1>Poor</h1><input id=n><div style="width:2000px">x</div></html>`)
@@ -51,6 +55,15 @@ func TestTab(t *testing.T) {
 	tab.Axe(Desktop, DesktopDark, Phone, PhoneDark)
 	if pic, err := png.Decode(bytes.NewReader(tab.Picture())); err != nil || pic.Bounds().Dx() != 390 {
 		t.Errorf("picture: %v", err)
+	}
+
+	grey := &recorded{TB: t}
+	dim := b.Tab(t)
+	dim.t = grey
+	dim.Open(base + "/dim")
+	dim.Axe(Phone, PhoneDark)
+	if got := strings.Join(grey.failures, "\n"); !strings.Contains(got, "390 wide, dark true: color-contrast") || strings.Contains(got, "dark false") {
+		t.Errorf("axe finds in a page that is dim in the dark alone:\n%s", got)
 	}
 
 	rec := &recorded{TB: t}

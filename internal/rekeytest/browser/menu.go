@@ -16,6 +16,10 @@ const (
 	Down    = kb.ArrowDown
 	Up      = kb.ArrowUp
 	End     = kb.End
+	Home    = kb.Home
+	Left    = kb.ArrowLeft
+	Right   = kb.ArrowRight
+	TabKey  = kb.Tab
 )
 
 // RightClick presses the right button of the mouse in the middle of an element.
@@ -34,6 +38,16 @@ func (tab *Tab) RightClick(css string) {
 func (tab *Tab) Choose(text string) {
 	tab.t.Helper()
 	tab.wait("choose "+text, chromedp.Click(`//*[starts-with(@role, "menuitem")][normalize-space()="`+text+`"]`))
+}
+
+// Pick chooses one of the values that a list offers. The list itself is drawn by
+// the system, outside of the page, so no click can be sent there.
+func (tab *Tab) Pick(css, value string) {
+	tab.t.Helper()
+	script := fmt.Sprintf(`(() => { const s = document.querySelector(%q); s.value = %q; s.dispatchEvent(new Event("change", {bubbles: true})); return s.value; })()`, css, value)
+	if got := tab.eval(script); got != value {
+		tab.t.Fatalf("the list %s does not offer %q", css, value)
+	}
 }
 
 // Key strikes a key, with Shift held or not.
