@@ -10,13 +10,16 @@ import (
 	"path/filepath"
 )
 
+// unfinished ends the name of a temporary file, the random digits aside.
+const unfinished = ".tmp-*"
+
 // WriteFile replaces the file: temporary file in the same folder, fsync,
 // rename, fsync of the folder. When it returns nil the content is on stable
 // storage. On an error the old file is untouched, except that after a failed
 // fsync of the folder either content may be found.
 func WriteFile(name string, data []byte, perm fs.FileMode) (err error) {
 	dir := filepath.Dir(name)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+".tmp-*")
+	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+unfinished)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
@@ -79,6 +82,24 @@ func Probe(dir string) error {
 	}
 	name := filepath.Join(dir, ".rekey-probe")
 	return errors.Join(WriteFile(name, []byte("probe"), 0o600), Remove(name))
+}
+
+// Sweep deletes what a WriteFile that was cut off has left in the folder: parts
+// of files that were never in use. Nobody may be writing in it.
+func Sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if ours, _ := filepath.Match(".*"+unfinished, e.Name()); !ours || !e.Type().IsRegular() {
+			continue
+		}
+		if err := Remove(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Remove deletes the file and makes the deletion last. A missing file is no error.
