@@ -131,7 +131,7 @@ const (
 	InterfaceONVIF InterfaceKind = "onvif"
 	InterfaceISAPI InterfaceKind = "isapi"      // Hikvision's HTTP
 	InterfaceSDK   InterfaceKind = "sdk"        // the maker's own client
-	InterfaceWeb   InterfaceKind = "web"        // a web page of a kind that no driver knows
+	InterfaceWeb   InterfaceKind = "web"        // a web page for people: the recorder's own, or one of a kind that no driver knows
 	InterfaceSeat  InterfaceKind = "local seat" // monitor and mouse; no driver reaches it
 )
 

@@ -27,6 +27,16 @@ func ParseAnswer(typed string) (Answer, error) {
 	return a, nil
 }
 
+// DrawAnswer draws a code of an answer's form that answers no challenge, such as
+// one that a recorder gives out itself. random must be a good source.
+func DrawAnswer(random io.Reader) (Answer, error) {
+	var bits [8]byte // of which 60 are used
+	if _, err := io.ReadFull(random, bits[:]); err != nil {
+		return Answer{}, fmt.Errorf("draw a code: %w", err)
+	}
+	return answerOf(bits[:]), nil
+}
+
 // answerOf takes the leftmost 60 bits of a MAC or an exported secret.
 func answerOf(mac []byte) (a Answer) {
 	copy(a.data[:], leftmost(mac, len(a.data)))

@@ -4,6 +4,7 @@ import (
 	"crypto/hpke"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -48,8 +49,8 @@ type Guard struct {
 	cfg GuardConfig
 
 	mu           sync.Mutex
-	second       *Keys  // see SecondDesk
-	rec          Record // as saved, but for LastEventSeq, which may be ahead
+	second       *Second // see SecondDesk
+	rec          Record  // as saved, but for LastEventSeq, which may be ahead
 	open         *openChallenge
 	ended        error // why no challenge is open
 	grant        *Grant
@@ -64,9 +65,15 @@ type openChallenge struct {
 	account   string
 	challenge Challenge
 	enc       []byte
-	expected  []Answer // of the desk, and of the second desk where there is one
+	expected  []expected
 	wrong     []Answer
 	at        time.Duration
+}
+
+// expected is an answer that fits, and the Detail of the event when it comes.
+type expected struct {
+	answer Answer
+	detail string
 }
 
 // NewGuard loads the record and starts a boot: a penalty that was running when
@@ -169,32 +176,70 @@ func (g *Guard) draw(account string, purpose Purpose) (*openChallenge, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.expected = []Answer{answer}
-	if g.second != nil && suite == SuiteOCRA {
-		if answer, err = g.second.Answer(g.cfg.DeviceID, account, c); err != nil {
+	if g.second.may(purpose) {
+		theirs, err := g.second.Keys.Answer(g.cfg.DeviceID, account, c)
+		if err != nil {
 			return nil, err
 		}
-		o.expected = append(o.expected, answer)
+		o.expected = append(o.expected, expected{theirs, "second desk"})
+		if g.second.Alone {
+			return o, nil
+		}
 	}
+	o.expected = append(o.expected, expected{answer, ""})
 	return o, nil
 }
 
-// SecondDesk lets a second desk answer, too, under a key that it shares with
-// this recorder alone: the owner's own one beside the maker's. Attempts and
-// penalties are counted for both together. With nil it may no longer. Either way
-// the open challenge and the grant end, because their answer may have come from
-// a desk that must not give it any more; why is the Detail of those events. A
-// guard of suite 2 has no second desk.
-func (g *Guard) SecondDesk(keys *Keys, why string) error {
+// Second is a desk that answers beside the guard's own, under a key that it
+// shares with this recorder alone: the owner's beside the maker's.
+type Second struct {
+	Keys  *Keys
+	For   []Purpose // what it answers, and nothing else
+	Alone bool      // the guard's own desk answers none of these
+}
+
+func (s *Second) may(p Purpose) bool { return s != nil && slices.Contains(s.For, p) }
+
+// SecondDesk lets a second desk answer, too. Attempts and penalties are counted
+// for both together. With nil it may no longer. Either way the open challenge
+// and the grant end, because their answer may have come from a desk that must
+// not give it any more; why is the Detail of those events. A guard of suite 2
+// has no second desk.
+func (g *Guard) SecondDesk(s *Second, why string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if s != nil && (g.cfg.Keys == nil || s.Keys == nil) {
+		return errors.New("a second desk needs keys, and a guard of suite 1")
+	}
+	if err := g.endBoth(why); err != nil {
+		return err
+	}
+	g.second = s
+	return nil
+}
+
+// Rekey changes the key under which the guard's own desk answers. What the desk
+// of the key before has in hand opens nothing from then on: the open challenge
+// and the grant end, with why as the Detail of those events. Counter, attempts,
+// penalty and the second desk stay. A guard of suite 2 has no such key.
+func (g *Guard) Rekey(keys *Keys, epoch uint8, why string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if keys == nil || g.cfg.Keys == nil {
+		return errors.New("a new key is for a guard of suite 1")
+	}
+	if err := g.endBoth(why); err != nil {
+		return err
+	}
+	g.cfg.Keys, g.cfg.Epoch = keys, epoch
+	return nil
+}
+
+// endBoth ends the open challenge and the grant. The caller holds the lock.
+func (g *Guard) endBoth(why string) error {
 	if _, err := g.tick(); err != nil {
 		return err
 	}
-	if keys != nil && g.cfg.Keys == nil {
-		return errors.New("a guard of suite 2 has no second desk")
-	}
-	g.second = keys
 	g.end(EventExpired, why, ErrNoChallenge)
 	g.loseGrant(why)
 	return nil
@@ -227,11 +272,11 @@ func (g *Guard) Answer(typed string) (*Grant, error) {
 	if err := g.charge(now); err != nil {
 		return nil, err
 	}
-	desk := g.open.answeredBy(answer)
-	if desk < 0 {
+	by, fits := g.open.answeredBy(answer)
+	if !fits {
 		return nil, g.wrong(answer, now)
 	}
-	return g.right(answer, desk, now)
+	return g.right(answer, by, now)
 }
 
 func (g *Guard) notOpen(now time.Duration) error {
@@ -283,7 +328,7 @@ func (g *Guard) wrong(a Answer, now time.Duration) error {
 	return &WrongAnswerError{Penalty: left}
 }
 
-func (g *Guard) right(a Answer, desk int, now time.Duration) (*Grant, error) {
+func (g *Guard) right(a Answer, by string, now time.Duration) (*Grant, error) {
 	o := g.open
 	g.open, g.ended = nil, ErrNoChallenge // used, whatever comes
 	rec := g.rec
@@ -293,7 +338,7 @@ func (g *Guard) right(a Answer, desk int, now time.Duration) (*Grant, error) {
 		return nil, err
 	}
 	g.penaltyUntil = g.penaltyFrom
-	g.emit(EventOK, o.account, o.challenge, [...]string{"", "second desk"}[desk])
+	g.emit(EventOK, o.account, o.challenge, by)
 	g.loseGrant("replaced")
 	g.grant = &Grant{Account: o.account, Purpose: o.challenge.Purpose, challenge: o.challenge, code: a, at: now}
 	return g.grant, nil

@@ -181,16 +181,15 @@ func (g *Guard) emit(kind EventKind, account string, c Challenge, detail string)
 	g.cfg.Events(e)
 }
 
-// answeredBy tells whose answer it is: 0 the desk's, 1 the second desk's, -1
-// nobody's. It compares with each, in constant time.
-func (o *openChallenge) answeredBy(a Answer) int {
-	desk := -1
-	for i, want := range o.expected {
-		if a.Equal(want) {
-			desk = i
+// answeredBy tells whose answer it is, and whether it is anybody's. It compares
+// with each, in constant time.
+func (o *openChallenge) answeredBy(a Answer) (by string, fits bool) {
+	for _, want := range o.expected {
+		if a.Equal(want.answer) {
+			by, fits = want.detail, true
 		}
 	}
-	return desk
+	return by, fits
 }
 
 func (o *openChallenge) triedBefore(a Answer) bool {

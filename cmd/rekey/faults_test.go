@@ -162,7 +162,7 @@ func (b *brokenLine) truth(what string, e ended) {
 // works asks the box itself.
 func (b *brokenLine) works(password rekey.Secret) bool {
 	b.t.Helper()
-	_, err := b.box.Box.Password("admin", password, recorder.Client{Via: rekey.InterfaceSeat, Address: "local", Type: "GUI"})
+	_, err := b.box.Box().Password("admin", password, recorder.Client{Via: rekey.InterfaceSeat, Address: "local", Type: "GUI"})
 	if err != nil && !errors.Is(err, rekey.ErrDenied) {
 		b.t.Fatal(err)
 	}
@@ -334,7 +334,7 @@ func TestLineStalls(t *testing.T) {
 func TestLostAnswerWhereThreeTriesLock(t *testing.T) {
 	t.Parallel()
 	b := newBrokenLine(t, "--no-footage", "--accept-risk", "skip-footage")
-	if err := b.box.Box.SetTable("admin", "General", map[string]string{"LockLoginTimes": "3"}, recorder.Client{}); err != nil {
+	if err := b.box.Box().SetTable("admin", "General", map[string]string{"LockLoginTimes": "3"}, recorder.Client{}); err != nil {
 		t.Fatal(err)
 	}
 	b.operator()

@@ -82,7 +82,7 @@ func meetFace(t *testing.T, face recorder.Face) *met {
 	})
 	m.listen = on.Ready()
 	m.target, m.discovery = hostOf(m.listen.HTTP), portOf(m.listen.Discovery)
-	box, seat := on.Box, recorder.Client{Via: rekey.InterfaceSeat, Address: "local", Type: "GUI"}
+	box, seat := on.Box(), recorder.Client{Via: rekey.InterfaceSeat, Address: "local", Type: "GUI"}
 	if err := box.AddAccount("admin", rekey.Account{Name: "second", Group: "admin"}, m.second, seat); err != nil {
 		t.Fatal(err)
 	}
@@ -114,8 +114,10 @@ func meetFace(t *testing.T, face recorder.Face) *met {
 	}
 	m.press = func(first func() rekey.Secret) {
 		t.Helper()
-		if _, err := box.Press(12 * time.Second); err != nil {
-			t.Fatal(err)
+		for _, held := range []time.Duration{12 * time.Second, time.Second} {
+			if _, err := box.Press(held); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := box.FirstSetup("admin", first(), recorder.AtSeat()); err != nil {
 			t.Fatal(err)
@@ -170,11 +172,11 @@ func meetONVIF(t *testing.T, o *faces.ONVIFBox) *met {
 
 func someFootage(t *testing.T) *clips.Store {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "footage")
-	if err := clips.Make(dir, clips.Spec{Channels: 2, Days: 1, ClipSeconds: 1, Now: time.Now()}); err != nil {
+	dir, key := filepath.Join(t.TempDir(), "footage"), clips.Key(make([]byte, clips.KeySize))
+	if err := clips.Make(dir, clips.Spec{Channels: 2, Days: 1, ClipSeconds: 1, Now: time.Now()}, key); err != nil {
 		t.Fatal(err)
 	}
-	s, err := clips.Open(dir)
+	s, err := clips.Open(dir, key)
 	if err != nil {
 		t.Fatal(err)
 	}

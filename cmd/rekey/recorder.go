@@ -35,7 +35,7 @@ set-up is made at its local seat.
 
   rekey recorder init  --dir box --admin-password-file pw
   rekey recorder serve --dir box
-  rekey recorder press --dir box --hold 12s`,
+  rekey recorder press --dir box --hold 12s --confirm`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -152,13 +152,16 @@ func readDeskKey(name string) (hpke.PublicKey, error) {
 
 func (v *recorderVerb) pressCommand() *cobra.Command {
 	var hold time.Duration
+	var confirm bool
 	cmd := &cobra.Command{
 		Use:   "press",
 		Short: "hold the reset button of a running recorder and let it go",
 		Long: `press holds the recessed button for a simulated time and tells what its light shows.
-Let go before 10 seconds nothing happens; from 10 to 15 seconds the recorder goes back to
-its first set-up (footage, identity and security log stay); after 15 seconds the button
-counts as stuck and nothing happens.`,
+Let go before 10 seconds nothing happens; from 10 to 15 seconds it waits 10 seconds for
+a second, short press; after 15 seconds the button counts as stuck and nothing happens.
+The second press, which --confirm adds, takes the recorder back to its first set-up:
+recordings are kept and sealed, identity and security log stay, and a recorder that its
+owner had claimed (recovery sheet, cloud, own desk) waits for its owner's release.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			led, err := appliance.Press(cmd.Context(), v.dir, hold)
@@ -170,13 +173,25 @@ counts as stuck and nothing happens.`,
 					return err
 				}
 			}
-			return v.tell(cmd, "released", light{hold.Seconds(), led}, "%6s  %-9s  %s", hold, "let go", effects[led])
+			if err := v.tell(cmd, "released", light{hold.Seconds(), led}, "%6s  %-9s  %s", hold, "let go", effects[led]); err != nil {
+				return err
+			}
+			if !confirm || led != recorder.LEDConfirm {
+				return nil
+			}
+			if led, err = appliance.Press(cmd.Context(), v.dir, shortPress); err != nil {
+				return err
+			}
+			return v.tell(cmd, "released", light{shortPress.Seconds(), led}, "%6s  %-9s  %s", shortPress, "let go", effects[led])
 		},
 	}
 	cmd.Flags().DurationVar(&hold, "hold", 0, "how long the button is held, such as 12s (required)")
+	cmd.Flags().BoolVar(&confirm, "confirm", false, "press once more, shortly, where the button waits for it")
 	_ = cmd.MarkFlagRequired("hold") // the flag is there
 	return cmd
 }
+
+const shortPress = time.Second // the second one, of --confirm
 
 // light is one moment of the button's light.
 type light struct {
@@ -187,14 +202,15 @@ type light struct {
 var lights = map[recorder.LED]string{
 	recorder.LEDNothing:   "light off",
 	recorder.LEDWarning:   "light blinks: keep holding to reset, let go to leave all as it is",
-	recorder.LEDReset:     "light steady: let go now to reset",
+	recorder.LEDReset:     "light steady: let go now, and it waits for the second press",
 	recorder.LEDCancelled: "light off: held too long",
 }
 
 var effects = map[recorder.LED]string{
 	recorder.LEDNothing:   "nothing happened",
 	recorder.LEDWarning:   "nothing happened; the warning is in the security log",
-	recorder.LEDReset:     "reset: accounts, locks and settings are back to the first set-up; footage, identity and security log stay",
+	recorder.LEDConfirm:   "armed: a short press within 10 seconds resets; do nothing, and nothing is changed",
+	recorder.LEDReset:     "reset: accounts, locks and settings are back to the first set-up; recordings are kept and sealed, identity and security log stay",
 	recorder.LEDCancelled: "cancelled: nothing happened; that is in the security log",
 }
 

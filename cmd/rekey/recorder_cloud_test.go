@@ -25,6 +25,9 @@ func TestCloudVerbsRefuse(t *testing.T) {
 		"no sender":           {[]string{"cloud", "--dir", none, "--smtp", "127.0.0.1:25", "--mail-from", "a@example.net\r\nBcc: b@example.net"}, rekey.ErrInput},
 		"no mail password":    {[]string{"cloud", "--dir", none, "--smtp", "127.0.0.1:25", "--mail-from", "a@example.net", "--smtp-password-file", none}, rekey.ErrInput},
 		"in clear on the LAN": {[]string{"cloud", "--dir", filepath.Join(dir, "cloud"), "--smtp", "127.0.0.1:25", "--mail-from", "a@example.net", "--listen", "192.0.2.1:80"}, rekey.ErrInput},
+		"link with no CA":     {[]string{"link", "--dir", none, "--cloud", "https://cloud.example", "--password-file", password, "--ca", password}, rekey.ErrInput},
+		"own address":         {[]string{"cloud", "--dir", none, "--smtp", "127.0.0.1:25", "--mail-from", "a@example.net", "--url", "http://cloud.example.net"}, rekey.ErrInput},
+		"mail server's CA":    {[]string{"cloud", "--dir", none, "--smtp", "127.0.0.1:25", "--mail-from", "a@example.net", "--smtp-ca", none}, rekey.ErrInput},
 		"link nothing":        {[]string{"link", "--dir", none, "--cloud", "https://cloud.example", "--password-file", password}, rekey.ErrNotFound},
 		"unlink nothing":      {[]string{"unlink", "--dir", none, "--password-file", password}, rekey.ErrNotFound},
 	} {

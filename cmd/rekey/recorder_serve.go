@@ -27,7 +27,8 @@ recorder would use ports 80, 443, 554, 35000 for the maker's own client and UDP 
 
 The local seat stands for monitor and mouse. It is served on loopback only, on a listener
 of its own, and is entered with the seat token that is printed here: whoever reads it
-stands in front of the box.`,
+stands in front of the box. Its front panel is there, too, at /panel: power, lights, and
+the reset button. Switched off there, the recorder waits to be switched on again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -55,6 +56,7 @@ stands in front of the box.`,
 	f.StringVar(&o.Listen.Seat, "seat", loopback, "local seat; loopback only")
 	f.StringVar(&o.Desk, "desk", "", "host of the support desk, for the QR code beside a challenge")
 	f.StringVar(&o.SupportPhone, "support-phone", "", "telephone number of the support desk, shown beside a challenge")
+	f.StringVar(&o.USB, "usb", "", "folder that stands for a USB drive, for backups at the local seat; plugged in as long as it is there")
 	f.StringVar(&readyFile, "ready-file", "", "write the addresses and the seat token to this file (mode 0600) once the recorder answers")
 	return cmd
 }

@@ -7,9 +7,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"rekey"
+	"rekey/internal/recorder"
+	"rekey/internal/recorder/appliance"
+	"rekey/internal/recorder/clips"
 	"rekey/recovery"
 )
 
@@ -93,5 +98,38 @@ func TestRecorderVerbsRefuse(t *testing.T) {
 	}
 	if _, err := os.Stat(empty); err == nil {
 		t.Error("a refused verb made a folder")
+	}
+}
+
+// One press only asks for the second; --confirm gives it.
+func TestPressIsConfirmed(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "box")
+	spec := clips.Spec{Channels: 1, Days: 1, ClipSeconds: 1, Now: time.Now()}
+	if _, err := appliance.Make(dir, recorder.Config{AdminPassword: rekey.NewSecret("First-Pass-1"), Argon: cheap()}, spec); err != nil {
+		t.Fatal(err)
+	}
+	on, err := appliance.Start(t.Context(), dir, appliance.Options{Box: recorder.Options{Argon: cheap()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer on.Close()
+	for _, c := range []struct {
+		args []string
+		said string
+		done bool
+	}{
+		{[]string{"--hold", "12s"}, "armed", false},
+		{[]string{"--hold", "6s"}, "cancelled", false},
+		{[]string{"--hold", "6s", "--confirm"}, "warning", false},
+		{[]string{"--hold", "12s", "--confirm"}, "recordings are kept and sealed", true},
+	} {
+		out, err := recorderRun(t, append([]string{"press", "--dir", dir}, c.args...)...)
+		if err != nil || !strings.Contains(out, c.said) || on.Box().Initialised() == c.done {
+			t.Errorf("%v: %v, set up %v: %s", c.args, err, on.Box().Initialised(), out)
+		}
+	}
+	if !on.Box().Kept().Sealed {
+		t.Error("the recordings are open")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,7 +40,8 @@ func sealedContext(name string) string { return "recorder password\x00" + name }
 // withPassword gives an account a new password: all forms of it, or none. The
 // password itself is among them because recorders cannot do without: ONVIF's
 // token, SHA-256 digests and logins at cameras are made of nothing less. The
-// second factor stays, and with it the wrong codes.
+// second factor stays, and with it the wrong codes. An activation code and paired
+// phones go: they were part of the password before.
 func (b *Box) withPassword(a account, name string, pw rekey.Secret) (account, error) {
 	phc, err := b.argon.Hash(pw, b.rand)
 	if err != nil {
@@ -54,7 +56,15 @@ func (b *Box) withPassword(a account, name string, pw rekey.Secret) (account, er
 		return a, storageError("seal the password", err)
 	}
 	a.Hash, a.HA1, a.Sealed, a.Fails, a.Changed = phc, ha1, sealed, a.wrongCodes(), b.now().UTC().Truncate(1e9)
+	a.Unset, a.Code, a.Phones = false, nil, nil
 	return a, nil
+}
+
+// withoutPassword gives an account a password that nobody knows: no source tells it.
+func (b *Box) withoutPassword(a account, name string) (account, error) {
+	a, err := b.withPassword(a, name, randomPassword())
+	a.Unset = true
+	return a, err
 }
 
 // Initialised tells whether the first set-up has been made.
@@ -62,7 +72,8 @@ func (b *Box) Initialised() bool { return len(b.state().Accounts) > 0 }
 
 // FirstSetup makes the first account, in the group admin. It is refused with
 // rekey.ErrConflict once there is an account: there is no default password and
-// no second first time, but by the button.
+// no second first time, but by the button; and with rekey.ErrLocked while the
+// recorder is activation-locked.
 func (b *Box) FirstSetup(name string, pw rekey.Secret, from Client) error {
 	if err := checkNewAccount(b.traits.Rule, name, pw); err != nil {
 		return err
@@ -71,13 +82,20 @@ func (b *Box) FirstSetup(name string, pw rekey.Secret, from Client) error {
 	if err != nil {
 		return err
 	}
-	return b.commit(func(next *state) ([]seclog.Record, error) {
+	err = b.commit(func(next *state) ([]seclog.Record, error) {
 		if len(next.Accounts) > 0 {
 			return nil, fmt.Errorf("%w: the recorder is set up already; log in instead", rekey.ErrConflict)
+		}
+		if err := next.mayActivate(); err != nil {
+			return nil, err
 		}
 		setUp(next)
 		return []seclog.Record{from.record(name, "setup.done", name, "ok"), from.record(name, "password.set", name, "ok")}, nil
 	})
+	if errors.Is(err, rekey.ErrLocked) {
+		return b.refuseSetup(name, err, from)
+	}
+	return err
 }
 
 // setUp prepares the first set-up: the admin on every list, the accounts that
@@ -89,8 +107,7 @@ func (b *Box) setUp(name string, pw rekey.Secret) (func(*state), error) {
 	}
 	preset := map[string]account{}
 	for _, p := range b.traits.Preset {
-		// Nobody knows its password: no source tells it.
-		if preset[p.Name], err = b.withPassword(account{Group: p.Group, Memo: p.Memo, Reserved: true}, p.Name, randomPassword()); err != nil {
+		if preset[p.Name], err = b.withoutPassword(account{Group: p.Group, Memo: p.Memo, Reserved: true, Denied: without(p.Group, RightLive)}, p.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -184,7 +201,7 @@ func (b *Box) changePassword(l list, actor, name string, old, new rekey.Secret, 
 	if _, err := b.try(l, name, from, matches(old)); err != nil {
 		return err
 	}
-	return b.setPassword(l, actor, name, new, from, wayOwn)
+	return b.setPassword(l, actor, name, new, from, passwordWay{wayOwn, besides(actor, name)})
 }
 
 // ResetPassword sets another's password by an admin who is logged in.
@@ -201,7 +218,7 @@ func (b *Box) resetPassword(l list, manager, name string, new rekey.Secret, from
 	if err := b.state().mustBeAdmin(l, manager); err != nil {
 		return err
 	}
-	return b.setPassword(l, manager, name, new, from, wayAdmin)
+	return b.setPassword(l, manager, name, new, from, passwordWay{wayAdmin, besides(manager, name)})
 }
 
 // How a password was set, as the record has it.
@@ -209,12 +226,27 @@ const (
 	wayOwn       = "own"
 	wayAdmin     = "admin"
 	wayTemporary = "temporary password"
+	wayCode      = "activation code"
 )
+
+// passwordWay is how a password was set, and the accounts that are told of it.
+type passwordWay struct {
+	name string
+	tell []string
+}
+
+// besides is the account where somebody else acts on it.
+func besides(actor, name string) []string {
+	if actor == name {
+		return nil
+	}
+	return []string{name}
+}
 
 // setPassword is the one transaction by which a password changes: both hashes,
 // the counter, the epoch and the record. It ends a recovery of the account that
 // is under way. The caller holds tries, so that no try is under way.
-func (b *Box) setPassword(l list, actor, name string, pw rekey.Secret, from Client, way string) error {
+func (b *Box) setPassword(l list, actor, name string, pw rekey.Secret, from Client, way passwordWay) error {
 	a, known := b.state().accounts(l)[name]
 	if !known {
 		return unknownAccount(name)
@@ -229,13 +261,16 @@ func (b *Box) setPassword(l list, actor, name string, pw rekey.Secret, from Clie
 		}
 		next.put(l, name, made)
 		set := from.record(actor, l.event("password.set"), name, "ok")
-		set.Detail["way"] = way
+		set.Detail["way"] = way.name
 		if l != mainList {
 			return []seclog.Record{set}, nil
 		}
 		records := []seclog.Record{set, from.record("recorder", "sessions.revoked", name, "ok")}
-		if way == wayTemporary {
+		if way.name == wayTemporary {
 			records = append(records, next.mistrust(name, from)...)
+		}
+		for _, who := range way.tell {
+			next.tell(who, b.notice("password.set", actor))
 		}
 		return records, nil
 	})
@@ -262,11 +297,8 @@ func (b *Box) addAccount(l list, manager string, a rekey.Account, pw rekey.Secre
 	if err := checkNewAccount(b.traits.Rule, a.Name, pw); err != nil {
 		return err
 	}
-	if a.Group != GroupAdmin && a.Group != GroupUser {
-		return fmt.Errorf("%w: group %q; expected admin or user", rekey.ErrInput, clip(a.Group))
-	}
-	if len(a.Memo) > maxValue || !printable(a.Memo) {
-		return fmt.Errorf("%w: the memo must have at most %d printable characters", rekey.ErrInput, maxValue)
+	if err := CheckProfile(a.Group, a.Memo); err != nil {
+		return err
 	}
 	if err := b.state().mustBeAdmin(l, manager); err != nil {
 		return err
@@ -279,12 +311,38 @@ func (b *Box) addAccount(l list, manager string, a rekey.Account, pw rekey.Secre
 		if err := next.mustBeAdmin(l, manager); err != nil {
 			return nil, err
 		}
-		if _, taken := next.accounts(l)[a.Name]; taken || len(next.accounts(l)) >= MaxAccounts {
-			return nil, fmt.Errorf("%w: account %q exists already, or there are %d accounts", rekey.ErrConflict, a.Name, MaxAccounts)
+		if err := next.add(l, a.Name, made); err != nil {
+			return nil, err
 		}
-		next.put(l, a.Name, made)
 		return []seclog.Record{from.record(manager, l.event("user.add"), a.Name, "ok")}, nil
 	})
+}
+
+// CheckProfile refuses what cannot be the group and the memo of an account.
+func CheckProfile(group, memo string) error {
+	if group != GroupAdmin && group != GroupUser {
+		return fmt.Errorf("%w: group %q; expected admin or user", rekey.ErrInput, clip(group))
+	}
+	if len(memo) > maxValue || !printable(memo) {
+		return fmt.Errorf("%w: the memo must have at most %d printable characters", rekey.ErrInput, maxValue)
+	}
+	return nil
+}
+
+// mayAdd refuses a name that is taken, and more accounts than there may be.
+func (s *state) mayAdd(l list, name string) error {
+	if _, taken := s.accounts(l)[name]; taken || len(s.accounts(l)) >= MaxAccounts {
+		return fmt.Errorf("%w: account %q exists already, or there are %d accounts", rekey.ErrConflict, name, MaxAccounts)
+	}
+	return nil
+}
+
+func (s *state) add(l list, name string, a account) error {
+	if err := s.mayAdd(l, name); err != nil {
+		return err
+	}
+	s.put(l, name, a)
+	return nil
 }
 
 // DeleteAccount removes an account that is not reserved and not the manager's
@@ -308,10 +366,14 @@ func (b *Box) deleteAccount(l list, manager, name string, from Client) error {
 			return nil, fmt.Errorf("%w: account %q is reserved or your own and cannot be deleted", rekey.ErrConflict, name)
 		}
 		delete(next.accounts(l), name)
+		records := []seclog.Record{from.record(manager, l.event("user.delete"), name, "ok")}
 		if l != mainList {
-			return []seclog.Record{from.record(manager, l.event("user.delete"), name, "ok")}, nil
+			return records, nil
 		}
-		return []seclog.Record{from.record(manager, "user.delete", name, "ok"), from.record("recorder", "sessions.revoked", name, "ok")}, nil
+		if a.Second != nil { // an account of that name made anew has none
+			records = append(records, from.record(manager, "2fa.off", name, "account deleted"))
+		}
+		return append(records, from.record("recorder", "sessions.revoked", name, "ok")), next.keepAnAdmin()
 	})
 	if err != nil || l != mainList {
 		return err
@@ -337,11 +399,19 @@ const (
 )
 
 func checkNewAccount(rule rekey.PasswordRule, name string, pw rekey.Secret) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	return checkPassword(rule, name, pw.Reveal())
+}
+
+// CheckName refuses what cannot be the name of an account.
+func CheckName(name string) error {
 	plain := func(c rune) bool {
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_-.@", c)
 	}
 	if name == "" || name == "." || name == ".." || len(name) > MaxAccountName || strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
 		return fmt.Errorf("%w: account name %q; expected 1 to %d letters, digits or _ - . @ (not . or .. alone)", rekey.ErrInput, clip(name), MaxAccountName)
 	}
-	return checkPassword(rule, name, pw.Reveal())
+	return nil
 }

@@ -32,15 +32,20 @@ type Box struct {
 	now    func() time.Time
 	clock  func() time.Duration
 	write  writeFile
+	supply supply
 
 	journal *seclog.Log
 	support *support
 	nobody  account // takes the time of a compare where there is no account
 
-	tries     sync.Mutex               // one login try at a time; taken before mu
-	lockedAt  map[string]time.Duration // boot time at which a lock was seen to start; this and the next two under tries
-	strangers map[string]stranger
-	refusals  refusals
+	tries      sync.Mutex               // one login try at a time; taken before mu
+	lockedAt   map[string]time.Duration // boot time at which a lock was seen to start; this and the next four under tries
+	strangers  map[string]stranger
+	refusals   refusals
+	codeGrants map[string]*CodeGrant // by account
+	waits      [closings]wait        // after wrong tries at what a reset has closed
+
+	button button
 
 	mu      sync.Mutex // one change at a time
 	current atomic.Pointer[state]
@@ -56,7 +61,8 @@ type Box struct {
 func Open(dir string, o Options) (*Box, error) { return open(dir, o, durable.WriteFile) }
 
 func open(dir string, o Options, write writeFile) (b *Box, err error) {
-	b = &Box{dir: dir, rand: o.Rand, now: o.Now, clock: o.Clock, argon: argon.Default(), write: write, lockedAt: map[string]time.Duration{}, strangers: map[string]stranger{}, refusals: newRefusals()}
+	b = &Box{dir: dir, rand: o.Rand, now: o.Now, clock: o.Clock, argon: argon.Default(), write: write, lockedAt: map[string]time.Duration{}, strangers: map[string]stranger{}, refusals: newRefusals(), codeGrants: map[string]*CodeGrant{}}
+	b.write = b.supply.through(write)
 	b.fill(o)
 	if err := b.load(); err != nil {
 		return nil, err
@@ -81,12 +87,7 @@ func (b *Box) fill(o Options) {
 	if b.rand == nil {
 		b.rand = rand.Reader
 	}
-	if b.now == nil {
-		b.now = time.Now
-	}
-	if b.clock == nil {
-		b.clock = bootTime
-	}
+	b.now, b.clock = o.WallClock(), o.BootClock()
 }
 
 // load reads what needs no lock on the folder.
@@ -110,6 +111,9 @@ func (b *Box) load() (err error) {
 
 // start does what needs the lock: the state, the records that are due, the guard.
 func (b *Box) start() error {
+	if err := durable.Sweep(b.dir); err != nil {
+		return storageError("remove what a power cut left half written", err)
+	}
 	s, err := loadState(b.dir)
 	if err != nil {
 		return err
@@ -124,17 +128,17 @@ func (b *Box) start() error {
 	if err := b.makeNobody(); err != nil {
 		return err
 	}
-	kdev, err := b.deviceKey()
+	if err := b.mendFootage(); err != nil {
+		return err
+	}
+	b.beginWaits()
+	keys, epoch, err := b.deskKeys(nil) // the maker's; guarded follows the state
 	if err != nil {
 		return err
 	}
-	keys, err := recovery.NewKeys(kdev)
-	if err != nil {
-		return storageError("read the device key", err)
-	}
 	store := newGuardStore(b.dir, b.write)
 	b.support, err = newSupport(recovery.GuardConfig{
-		DeviceID: b.id.DeviceID, Epoch: b.id.KeyEpoch, Keys: keys,
+		DeviceID: b.id.DeviceID, Epoch: epoch, Keys: keys,
 		Store: store, Clock: b.clock, Rand: b.rand,
 	})
 	if err != nil {
@@ -143,7 +147,7 @@ func (b *Box) start() error {
 	if err := b.missingGuardEvents(store); err != nil {
 		return err
 	}
-	if err := b.trustCloud(); err != nil {
+	if err := b.followDesks("boot"); err != nil {
 		return err
 	}
 	return b.Record("boot", "recorder", b.id.Info.DeviceID, "ok", map[string]string{"firmware": b.id.Firmware})
@@ -172,11 +176,13 @@ func (b *Box) deviceKey() ([]byte, error) {
 func (b *Box) Close() error {
 	b.tries.Lock()
 	defer b.tries.Unlock()
-	over := b.settleLocks()
+	over := errors.Join(b.settleLocks(), b.settleWaits())
 	b.support.mu.Lock()
 	defer b.support.mu.Unlock()
 	b.support.guard.Close()
-	return errors.Join(over, b.recordGuard(), b.Record("shutdown", "recorder", b.id.Info.DeviceID, "ok", b.refusals.detail()), b.journal.Close())
+	over = errors.Join(over, b.recordGuard(), b.Record("shutdown", "recorder", b.id.Info.DeviceID, "ok", b.refusals.detail()))
+	b.supply.end()
+	return errors.Join(over, b.journal.Close())
 }
 
 // Info is what the recorder says of itself.

@@ -1,12 +1,11 @@
 package recorder
 
 import (
-	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"rekey"
-	"rekey/seclog"
 )
 
 // LED is what the light beside the reset button shows.
@@ -16,7 +15,8 @@ type LED string
 const (
 	LEDNothing   LED = "nothing"   // up to 5 s: off; nothing happens
 	LEDWarning   LED = "warning"   // 5 to 10 s: blinks; nothing happens
-	LEDReset     LED = "reset"     // 10 to 15 s: steady; letting go resets
+	LEDReset     LED = "reset"     // 10 to 15 s: steady; letting go asks for the second press
+	LEDConfirm   LED = "confirm"   // let go: flashes for 10 s; a short press within them resets
 	LEDCancelled LED = "cancelled" // longer: off; a stuck or taped button does nothing
 )
 
@@ -29,7 +29,8 @@ type LEDStep struct {
 const (
 	warnAfter   = 5 * time.Second
 	resetAfter  = 10 * time.Second
-	cancelAfter = 15 * time.Second // let go at 15 s sharp still resets
+	cancelAfter = 15 * time.Second // let go at 15 s sharp still counts
+	confirmTime = 10 * time.Second
 	longestHold = time.Hour
 )
 
@@ -56,56 +57,65 @@ func CheckHold(held time.Duration) error {
 	return nil
 }
 
+// button waits for its second press. It is in memory only: a power cut disarms it.
+type button struct {
+	mu    sync.Mutex
+	armed bool
+	at    time.Duration // boot time
+}
+
+// ConfirmLeft is how long the button still waits for the second press; 0 = it
+// does not.
+func (b *Box) ConfirmLeft() time.Duration {
+	b.button.mu.Lock()
+	defer b.button.mu.Unlock()
+	return b.button.left(b.clock())
+}
+
+func (u *button) left(now time.Duration) time.Duration {
+	if !u.armed || now < u.at {
+		return 0
+	}
+	return max(0, u.at+confirmTime-now)
+}
+
 // Press is the hardware button, held for so long and let go. Let go within 10
-// to 15 seconds it takes accounts, counters and settings back to the first
-// set-up; footage, identity and security log stay. The LED is what the light
-// showed when it was let go.
+// to 15 seconds it waits 10 seconds for a second press (LEDConfirm). A second
+// one that is shorter than 5 seconds takes accounts, counters and settings back
+// to the first set-up (LEDReset): footage is kept and sealed, identity and
+// security log stay. Any other second press changes nothing, and disarms. The LED
+// is what the light showed when it was let go, or shows then.
 func (b *Box) Press(held time.Duration) (LED, error) {
 	if err := CheckHold(held); err != nil {
 		return LEDNothing, err
 	}
+	b.button.mu.Lock()
+	defer b.button.mu.Unlock()
+	waited := b.button.left(b.clock()) > 0
+	b.button.armed = false
 	steps := LEDs(held)
 	led := steps[len(steps)-1].LED
 	detail := map[string]string{"held": held.String()}
-	switch led {
-	case LEDWarning:
+	switch {
+	case waited && led == LEDNothing:
+		return LEDReset, b.reset(detail)
+	case waited:
+		return LEDCancelled, b.Record("button.cancel", "button", b.id.Info.DeviceID, "not confirmed, nothing changed", detail)
+	case led == LEDWarning:
 		return led, b.Record("button.warn", "button", b.id.Info.DeviceID, "nothing changed", detail)
-	case LEDCancelled:
+	case led == LEDCancelled:
 		return led, b.Record("button.cancel", "button", b.id.Info.DeviceID, "nothing changed", detail)
-	case LEDReset:
-		return led, b.reset(detail)
+	case led == LEDReset:
+		return b.arm(detail)
 	}
 	return led, nil
 }
 
-func (b *Box) reset(detail map[string]string) error {
-	b.tries.Lock()
-	defer b.tries.Unlock()
-	err := b.commit(func(next *state) ([]seclog.Record, error) {
-		gone := next.secondFactors()
-		next.Accounts, next.ONVIF = map[string]account{}, nil
-		next.forgetCameras()
-		next.Tables = b.defaults()
-		next.Epoch++
-		next.Review, next.RemoteFor = false, ""
-		records := []seclog.Record{
-			{Actor: "button", Event: "button.reset", Object: b.id.Info.DeviceID, Result: "ok", Detail: detail},
-			{Actor: "recorder", Event: "sessions.revoked", Object: "all accounts", Result: "ok"},
-		}
-		for _, name := range gone {
-			records = append(records, seclog.Record{Actor: "button", Event: "2fa.off", Object: name, Result: "ok"})
-		}
-		if next.Cloud != nil {
-			records = append(records, seclog.Record{Actor: "button", Event: "cloud.unlink", Object: clip(next.Cloud.URL), Result: "button reset"})
-			next.Cloud = nil
-		}
-		return records, nil
-	})
-	if err != nil && b.Initialised() {
-		return err
+// arm waits for the second press once the first is on record.
+func (b *Box) arm(detail map[string]string) (LED, error) {
+	if err := b.Record("button.armed", "button", b.id.Info.DeviceID, "waits for the second press", detail); err != nil {
+		return LEDCancelled, err
 	}
-	// A write that failed may stand all the same: see doubt.
-	clear(b.lockedAt)
-	clear(b.strangers)
-	return errors.Join(err, b.forgetCloud("button reset"), b.restartSupport())
+	b.button.armed, b.button.at = true, b.clock()
+	return LEDConfirm, nil
 }

@@ -25,16 +25,24 @@ import (
 // cloudLink is the link as the state keeps it. It is replaced, never modified.
 type cloudLink struct {
 	URL    string    `json:"url"`
-	Keys   []byte    `json:"keys"`   // seed of the link key, then the key of the answers; sealed
-	Linked bool      `json:"linked"` // false: waits until its owner has typed the pairing code
+	CA     []byte    `json:"ca,omitempty"` // see CloudAddress
+	Keys   []byte    `json:"keys"`         // seed of the link key, then the key of the answers; sealed
+	Linked bool      `json:"linked"`       // false: waits until its owner has typed the pairing code
 	Owner  string    `json:"owner,omitempty"`
 	Since  time.Time `json:"since"`
 }
 
+// CloudAddress is where a cloud is, and how it is known to be the one.
+type CloudAddress struct {
+	URL string // without a slash at the end
+	CA  []byte // certificates (PEM) that its own must lead to; nil = those that this system trusts
+}
+
 // CloudLink is the box's link to a cloud service. Its key is its name.
 type CloudLink struct {
-	URL    string // of the cloud, without a slash at the end
+	CloudAddress
 	Linked bool   // false: the pairing code has not been typed yet
+	Former bool   // it is that of before a reset by the button: see FormerCloud
 	Owner  string // masked e-mail address of the owner; empty until linked
 	Since  time.Time
 	Key    ed25519.PrivateKey // signs what the box says to the cloud
@@ -63,7 +71,7 @@ func (b *Box) openCloud(c *cloudLink) (CloudLink, []byte, error) {
 		return CloudLink{}, nil, fmt.Errorf("%w: the keys of the cloud link are cut short", rekey.ErrStorage)
 	}
 	key := ed25519.NewKeyFromSeed(keys[:ed25519.SeedSize])
-	return CloudLink{URL: c.URL, Linked: c.Linked, Owner: c.Owner, Since: c.Since, Key: key}, keys[ed25519.SeedSize:], nil
+	return CloudLink{CloudAddress: CloudAddress{c.URL, c.CA}, Linked: c.Linked, Owner: c.Owner, Since: c.Since, Key: key}, keys[ed25519.SeedSize:], nil
 }
 
 // CloudLink is the link, or false while the box is linked to nothing.
@@ -93,10 +101,11 @@ func (s *state) mayLinkCloud(actor string) error {
 	return nil
 }
 
-// BeginCloudLink draws the keys of a new link for an admin, and seals the key of
-// its answers to the cloud. A pairing that was not finished is replaced; a link
-// that stands is rekey.ErrConflict. Nothing is trusted until CloudLinked.
-func (b *Box) BeginCloudLink(actor, url string, cloud hpke.PublicKey, from Client) (CloudLink, recovery.Enrolment, error) {
+// BeginCloudLink draws the keys of a new link for an admin who steps up for it,
+// and seals the key of its answers to the cloud. A pairing that was not finished
+// is replaced; a link that stands is rekey.ErrConflict and costs no try. Nothing
+// is trusted until CloudLinked.
+func (b *Box) BeginCloudLink(actor string, at CloudAddress, cloud hpke.PublicKey, by StepUp, from Client) (CloudLink, recovery.Enrolment, error) {
 	keys := make([]byte, ed25519.SeedSize+recovery.KeySize)
 	if _, err := io.ReadFull(b.rand, keys); err != nil {
 		return CloudLink{}, recovery.Enrolment{}, storageError("draw the keys of the cloud link", err)
@@ -109,38 +118,38 @@ func (b *Box) BeginCloudLink(actor, url string, cloud hpke.PublicKey, from Clien
 	if err != nil {
 		return CloudLink{}, recovery.Enrolment{}, err
 	}
-	begun := &cloudLink{URL: url, Keys: sealed, Since: b.Now()}
+	begun := &cloudLink{URL: at.URL, CA: at.CA, Keys: sealed, Since: b.Now()}
 	l, _, err := b.openCloud(begun)
 	if err != nil {
 		return CloudLink{}, recovery.Enrolment{}, err
 	}
-	err = b.commit(func(next *state) ([]seclog.Record, error) {
-		if err := next.mayLinkCloud(actor); err != nil {
-			return nil, err
-		}
+	mayLink := func(s *state) error { return s.mayLinkCloud(actor) }
+	err = b.weighty(actor, by, from, mayLink, func(next *state) []seclog.Record {
 		next.Cloud = begun
-		r := from.record(actor, "cloud.pair", url, "waits for its owner")
+		r := from.record(actor, "cloud.pair", at.URL, "waits for its owner")
 		maps.Copy(r.Detail, l.detail())
-		return []seclog.Record{r}, nil
+		return []seclog.Record{r}
 	})
-	if err == nil {
-		b.cloud.tell()
+	if err != nil {
+		return CloudLink{}, recovery.Enrolment{}, err
 	}
-	return l, e, err
+	b.cloud.tell()
+	return l, e, nil
 }
 
 // CloudLinked makes the pairing a link: the cloud has said that the owner typed
-// the code. From now on it may answer challenges.
+// the code. From now on it may answer challenges. Of a link that stands it
+// changes nothing.
 func (b *Box) CloudLinked(key ed25519.PrivateKey, owner string) error {
 	b.tries.Lock() // the state and the guard change together
 	defer b.tries.Unlock()
-	var keys *recovery.Keys
-	err := b.commit(func(next *state) ([]seclog.Record, error) {
-		l, k, err := b.sameCloud(next, key)
+	l, err := b.sameCloud(b.state(), key)
+	if err != nil || l.Linked {
+		return err
+	}
+	return b.changeCloud("cloud linked", func(next *state) ([]seclog.Record, error) {
+		l, err := b.sameCloud(next, key)
 		if err != nil {
-			return nil, err
-		}
-		if keys, err = recovery.NewKeys(k); err != nil {
 			return nil, err
 		}
 		made := *next.Cloud
@@ -150,28 +159,52 @@ func (b *Box) CloudLinked(key ed25519.PrivateKey, owner string) error {
 		detail["owner"] = clip(owner)
 		return []seclog.Record{{Actor: "cloud", Event: "cloud.link", Object: clip(l.URL), Result: "ok", Detail: detail}}, nil
 	})
-	if err != nil {
-		return err
-	}
-	b.cloud.tell()
-	return b.guarded(func(g *recovery.Guard) error { return g.SecondDesk(keys, "cloud linked") })
 }
 
-func (b *Box) sameCloud(s *state, key ed25519.PrivateKey) (CloudLink, []byte, error) {
-	if s.Cloud == nil {
-		return CloudLink{}, nil, conflict("the recorder has no cloud link")
+// changeCloud changes the link and lets the guard follow. The caller holds tries.
+func (b *Box) changeCloud(why string, change func(next *state) ([]seclog.Record, error)) error {
+	was := b.state().anyCloud()
+	err := b.commit(change)
+	if err != nil && b.state().anyCloud() == was {
+		return err
 	}
-	l, keys, err := b.openCloud(s.Cloud)
+	// A write that failed may stand all the same: see doubt.
+	return errors.Join(err, b.followCloud(why))
+}
+
+// followCloud brings the guard to the link that the state names, and wakes
+// whoever keeps it.
+func (b *Box) followCloud(why string) error {
+	defer b.cloud.tell()
+	return b.followDesks(why)
+}
+
+// anyCloud is the link, or the one of before a reset.
+func (s *state) anyCloud() *cloudLink {
+	if s.Cloud != nil {
+		return s.Cloud
+	}
+	return s.formerCloud()
+}
+
+// sameCloud opens the link whose key this is, the one of before a reset included.
+func (b *Box) sameCloud(s *state, key ed25519.PrivateKey) (CloudLink, error) {
+	c := s.anyCloud()
+	if c == nil {
+		return CloudLink{}, conflict("the recorder has no cloud link")
+	}
+	l, _, err := b.openCloud(c)
 	if err == nil && !l.Key.Equal(key) {
 		err = conflict("the recorder has another cloud link now")
 	}
-	return l, keys, err
+	return l, err
 }
 
-// CloudEnded forgets the link because the cloud says that it is over.
+// CloudEnded forgets the link because the cloud says that it is over. Of a link
+// of before a reset the right to release the lock is over then.
 func (b *Box) CloudEnded(key ed25519.PrivateKey, why string) error {
 	return b.unlink(func(next *state) ([]seclog.Record, error) {
-		l, _, err := b.sameCloud(next, key)
+		l, err := b.sameCloud(next, key)
 		if err != nil {
 			return nil, err
 		}
@@ -195,42 +228,60 @@ func (b *Box) UnlinkCloud(actor string, from Client) error {
 func (b *Box) unlink(allowed func(*state) ([]seclog.Record, error)) error {
 	b.tries.Lock()
 	defer b.tries.Unlock()
-	was := b.state().Cloud
-	err := b.commit(func(next *state) ([]seclog.Record, error) {
+	return b.changeCloud("cloud unlinked", func(next *state) ([]seclog.Record, error) {
 		records, err := allowed(next)
-		if err == nil {
-			next.Cloud = nil
+		if err != nil {
+			return nil, err
 		}
-		return records, err
+		next.Cloud = nil
+		return append(records, next.forgetFormerCloud()...), nil
 	})
-	if err != nil && (was == nil || b.state().Cloud != nil) {
-		return err
+}
+
+// FormerCloud is the link of before a reset by the button, while its owner may
+// release the activation lock: a temporary password of the cloud of purpose
+// recovery.PurposeRelease does, and no other of it does anything. It is over with
+// the lock, however that is released.
+func (b *Box) FormerCloud() (CloudLink, bool, error) {
+	c := b.state().formerCloud()
+	if c == nil {
+		return CloudLink{}, false, nil
 	}
-	// A write that failed may stand all the same: see doubt.
-	return errors.Join(err, b.forgetCloud("cloud unlinked"))
+	l, _, err := b.openCloud(c)
+	l.Former = true
+	return l, err == nil, err
 }
 
-// forgetCloud ends what the cloud may still have in hand.
-func (b *Box) forgetCloud(why string) error {
-	defer b.cloud.tell()
-	return b.guarded(func(g *recovery.Guard) error { return g.SecondDesk(nil, why) })
-}
-
-// trustCloud gives the guard the key of the cloud's answers, at boot.
-func (b *Box) trustCloud() error {
-	c := b.state().Cloud
-	if c == nil || !c.Linked {
+func (s *state) formerCloud() *cloudLink {
+	if s.Activation == nil {
 		return nil
 	}
-	_, k, err := b.openCloud(c)
-	if err != nil {
-		return err
+	return s.Activation.Cloud
+}
+
+// forgetFormerCloud takes the right to release from the link of before a reset.
+// Where nothing else could release the lock, it ends with it.
+func (s *state) forgetFormerCloud() []seclog.Record {
+	if s.formerCloud() == nil {
+		return nil
 	}
-	keys, err := recovery.NewKeys(k)
-	if err != nil {
-		return storageError("read the keys of the cloud link", err)
+	locked := *s.Activation
+	locked.Cloud = nil
+	s.Activation = &locked
+	if locked.releasable() {
+		return nil
 	}
-	return b.guarded(func(g *recovery.Guard) error { return g.SecondDesk(keys, "boot") })
+	s.Activation = nil
+	return []seclog.Record{{Actor: "cloud", Event: theActivation.event("released"), Object: "recorder", Result: "nothing else could release it"}}
+}
+
+// cloudForRelease is the link as a reset by the button keeps it, or as the reset
+// before has kept it; nil = none had an owner.
+func (s *state) cloudForRelease() *cloudLink {
+	if s.Cloud != nil && s.Cloud.Linked {
+		return s.Cloud
+	}
+	return s.formerCloud()
 }
 
 // signal wakes whoever waits for the next change.

@@ -17,7 +17,7 @@ func TestCloudForgottenByAWriteInDoubt(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*Box) error{
 		"unlink": func(b *Box) error { return b.UnlinkCloud(AdminAccount, AtSeat()) },
-		"reset":  func(b *Box) error { _, err := b.Press(12 * time.Second); return err },
+		"reset":  (*Box).pressTwice,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -40,6 +40,9 @@ func TestCloudForgottenByAWriteInDoubt(t *testing.T) {
 				t.Fatalf("linked %v, %v", linked, err)
 			}
 			if !b.Initialised() {
+				if err := release(t, b, c, keys); err != nil {
+					t.Fatalf("release by the cloud of before: %v", err)
+				}
 				if err := b.FirstSetup(AdminAccount, secret(firstPassword), AtSeat()); err != nil {
 					t.Fatal(err)
 				}

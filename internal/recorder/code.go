@@ -10,6 +10,7 @@ import (
 
 	"rekey"
 	"rekey/internal/argon"
+	"rekey/internal/totp"
 	"rekey/seclog"
 )
 
@@ -87,10 +88,10 @@ func (b *Box) Finish(h *Half, typed rekey.Secret) (epoch uint64, err error) {
 	if !b.halfOpen(h) {
 		return 0, ErrHalfOver
 	}
-	err = b.holdCode(h.account, code, h.from, func(next *state) []seclog.Record {
+	err = b.holdCode(h.account, code, h.from, func(next *state) ([]seclog.Record, error) {
 		login := h.from.record(h.account, "login", h.account, "ok")
 		login.Detail[detailSecond] = code.kind()
-		return append([]seclog.Record{login}, next.trust(h.account, h.from)...)
+		return append([]seclog.Record{login}, next.trust(h.account, h.from)...), nil
 	})
 	h.over = err == nil || b.lockedFor(h.account) > 0
 	if err != nil {
@@ -112,9 +113,10 @@ func (e *CodeError) Error() string { return e.Login.Error() }
 func (e *CodeError) Unwrap() error { return e.Login }
 
 // holdCode holds a code against the account's second factor. In one transaction
-// a right one is used up, all wrong tries are forgiven, and change is made. The
-// caller holds tries and has seen the right password.
-func (b *Box) holdCode(name string, code typedCode, from Client, change func(next *state) []seclog.Record) error {
+// a right one is used up, all wrong tries are forgiven, and change is made. Where
+// change refuses, the code is used up all the same. The caller holds tries and
+// has seen the right password.
+func (b *Box) holdCode(name string, code typedCode, from Client, change func(next *state) ([]seclog.Record, error)) error {
 	if left := b.lockedFor(name); left > 0 {
 		return b.refuseLocked(name, from, left)
 	}
@@ -125,17 +127,32 @@ func (b *Box) holdCode(name string, code typedCode, from Client, change func(nex
 	if after == nil {
 		return b.refuseCode(name, from, code, used)
 	}
-	return b.commit(func(next *state) ([]seclog.Record, error) {
+	return b.settled(change, func(next *state) []seclog.Record {
 		next.setSecond(name, after)
 		b.setFails(next, name, 0)
-		var records []seclog.Record
-		if code.totp == "" {
-			r := from.record(name, "2fa.sheet.used", name, "ok")
-			r.Detail["codes_left"] = strconv.Itoa(len(after.Sheet))
-			records = append(records, r)
+		if code.totp != "" {
+			return nil
 		}
-		return append(records, change(next)...), nil
+		r := from.record(name, "2fa.sheet.used", name, "ok")
+		r.Detail["codes_left"] = strconv.Itoa(len(after.Sheet))
+		return []seclog.Record{r}
 	})
+}
+
+// settled makes a change in one transaction with the settling of the right tries
+// that it was made by. Where change refuses, the tries are settled alone.
+func (b *Box) settled(change func(next *state) ([]seclog.Record, error), settle func(next *state) []seclog.Record) error {
+	var refusal error
+	err := b.commit(func(next *state) ([]seclog.Record, error) {
+		records := settle(next)
+		more, err := change(next)
+		refusal = err
+		return append(records, more...), err
+	})
+	if refusal == nil {
+		return err
+	}
+	return told(refusal, b.commit(func(next *state) ([]seclog.Record, error) { return settle(next), nil }))
 }
 
 // useCode gives the second factor without the code that was typed; nil = it does
@@ -147,7 +164,7 @@ func (b *Box) useCode(name string, code typedCode) (after *second, used bool) {
 		if err != nil {
 			return nil, false // a key that cannot be read fits nothing
 		}
-		step, fits, used := totpFits(key, code.totp, b.now(), next.Step)
+		step, fits, used := totp.Fits(key, code.totp, b.now(), next.Step)
 		if !fits {
 			return nil, used
 		}
@@ -223,12 +240,15 @@ func (c typedCode) kind() string {
 // and case do not matter; O is read as 0, I and L as 1.
 func parseCode(typed rekey.Secret) (typedCode, error) {
 	text := strings.NewReplacer("-", "", " ", "", ".", "").Replace(strings.ToUpper(typed.Reveal()))
-	if len(text) == totpDigits && strings.Trim(text, "0123456789") == "" {
+	if len(text) == totp.Digits && strings.Trim(text, "0123456789") == "" {
 		return typedCode{totp: text}, nil
 	}
 	text = strings.NewReplacer("O", "0", "I", "1", "L", "1").Replace(text)
 	if len(text) == sheetSymbols && strings.Trim(text, sheetLetters) == "" {
 		return typedCode{sheet: rekey.NewSecret(text)}, nil
 	}
-	return typedCode{}, fmt.Errorf("%w: a code is %d digits of the authenticator, or %d symbols of the recovery sheet", rekey.ErrInput, totpDigits, sheetSymbols)
+	return typedCode{}, ErrCodeForm
 }
+
+// ErrCodeForm is the refusal of what can be no code. It costs nothing.
+var ErrCodeForm = fmt.Errorf("%w: a code is %d digits of the authenticator, or %d symbols of the recovery sheet", rekey.ErrInput, totp.Digits, sheetSymbols)

@@ -17,8 +17,22 @@ import (
 // EnrolmentFile is where Init puts the enrolment of the box in dir.
 func EnrolmentFile(dir string) string { return filepath.Join(dir, enrolmentFile) }
 
-// Enrol seals the recorder's key to a desk, after that is on record.
+// Enrol seals the recorder's key to a desk, after that is on record: it is what
+// a maker does at the back of the box. While only the owner's own desk may answer
+// it is rekey.ErrConflict. The maker's key would answer nothing, and the key in
+// use is not the maker's to give: an admin does that, by UseOwnDesk. So it is while
+// a reset by the button has closed something: a desk that comes later must not
+// open it.
 func (b *Box) Enrol(desk hpke.PublicKey) (recovery.Enrolment, error) {
+	s := b.state()
+	for what := range closings {
+		if s.closed(what) != nil {
+			return recovery.Enrolment{}, conflict("closed by a reset with the button: " + what.String() + "; a desk is enrolled once that is opened, at the recorder's own screen")
+		}
+	}
+	if s.OwnDesk != nil {
+		return recovery.Enrolment{}, conflict("its owner has chosen a desk of their own; an admin enrols it, at the recorder's own screen: Main Menu > Security")
+	}
 	kdev, err := b.deviceKey()
 	if err != nil {
 		return recovery.Enrolment{}, err

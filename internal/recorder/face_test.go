@@ -79,7 +79,7 @@ func TestFaceIsForLife(t *testing.T) {
 			if err := b.CheckPassword("x", secret(want.bad)); !errors.As(err, &e) {
 				t.Errorf("CheckPassword: %v", err)
 			}
-			if _, err := b.Press(12 * time.Second); err != nil {
+			if err := b.pressTwice(); err != nil {
 				t.Fatal(err)
 			}
 			b = b.reboot(t)
@@ -206,7 +206,7 @@ func TestOwnONVIFListIsDurable(t *testing.T) {
 	if err := b.ResetONVIFPassword(AdminAccount, AdminAccount, secret("fourth-Pass-4"), onvifClient); err != nil {
 		t.Error(err)
 	}
-	if _, err := b.Press(12 * time.Second); err != nil || len(b.ONVIFAccounts()) != 0 {
+	if err := b.pressTwice(); err != nil || len(b.ONVIFAccounts()) != 0 {
 		t.Errorf("after the button: %v, %v", b.ONVIFAccounts(), err)
 	}
 }
@@ -295,7 +295,7 @@ func TestCamerasKeepTheirOwnPasswords(t *testing.T) {
 	if !ok || !slices.Contains(b.TableNames(), "RemoteDevice") || table[key+"0.Password"] != "******" || table[key+"1.UserName"] != "viewer" {
 		t.Errorf("%v", table)
 	}
-	if _, err := b.Press(12 * time.Second); err != nil {
+	if err := b.pressTwice(); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.FirstSetup(AdminAccount, secret("third-Pass-3"), AtSeat()); err != nil {

@@ -19,6 +19,8 @@ type support struct {
 	told    []recovery.Event // not yet in the security log
 	asked   uint64           // epoch of the account when the newest challenge was shown; 0 = there was none
 	granted uint64           // the same of the newest grant
+	desks   desks            // whose answers the guard takes: see align
+	why     string           // of the change that comes next
 }
 
 func newSupport(config recovery.GuardConfig) (*support, error) {
@@ -34,7 +36,10 @@ func newSupport(config recovery.GuardConfig) (*support, error) {
 func (b *Box) guarded(call func(*recovery.Guard) error) error {
 	b.support.mu.Lock()
 	defer b.support.mu.Unlock()
-	err := call(b.support.guard)
+	err := b.align()
+	if err == nil {
+		err = call(b.support.guard)
+	}
 	if e := b.recordGuard(); e != nil {
 		return e
 	}
@@ -70,19 +75,44 @@ func guardRecord(e recovery.Event) seclog.Record {
 //
 // A name that is no account gets its challenge, too, so that asking does not
 // tell which names there are. Its answer opens nothing: see SubmitAnswer.
-func (b *Box) NewChallenge(name string) (c recovery.Challenge, err error) {
+func (b *Box) NewChallenge(name string) (recovery.Challenge, error) {
+	return b.NewChallengeFor(recovery.PurposePassword, name)
+}
+
+// NewChallengeFor is NewChallenge for another purpose. Of PurposeRelease and
+// PurposeUnseal the account is AdminAccount; the one is refused with
+// rekey.ErrConflict unless the recorder is activation-locked, the other unless
+// its recordings are sealed and it is set up.
+func (b *Box) NewChallengeFor(purpose recovery.Purpose, name string) (c recovery.Challenge, err error) {
 	err = b.guarded(func(g *recovery.Guard) error {
 		s := b.state()
-		if err := s.mayRecover(); err != nil {
+		if err := s.mayAsk(purpose, name); err != nil {
 			return err
 		}
-		if c, err = g.NewChallenge(name, recovery.PurposePassword); err != nil {
+		if c, err = g.NewChallenge(name, purpose); err != nil {
 			return err
 		}
-		b.support.asked = s.Accounts[name].Epoch
+		b.support.asked = s.subject(purpose, name)
 		return nil
 	})
 	return c, err
+}
+
+// mayAsk tells whether temporary passwords of that purpose are in use now.
+func (s *state) mayAsk(purpose recovery.Purpose, name string) error {
+	if purpose == recovery.PurposePassword {
+		return s.mayRecover()
+	}
+	if name != AdminAccount {
+		return fmt.Errorf("%w: a challenge to %s is for the account %s, not %q", rekey.ErrInput, purpose, AdminAccount, clip(name))
+	}
+	switch purpose {
+	case recovery.PurposeRelease:
+		return s.mayAskToRelease()
+	case recovery.PurposeUnseal:
+		return s.mayAskToUnseal()
+	}
+	return fmt.Errorf("%w: a challenge has no purpose %d", rekey.ErrInput, purpose)
 }
 
 // mayRecover tells whether temporary passwords are in use at all.
@@ -90,10 +120,60 @@ func (s *state) mayRecover() error {
 	switch {
 	case len(s.Accounts) == 0:
 		return fmt.Errorf("%w: the recorder is in factory state; there is no password to recover", rekey.ErrConflict)
-	case s.Tables[recoveryTable]["Enable"] != "true":
-		return fmt.Errorf("%w: the owner has switched off recovery by the support desk (PwdReset); an admin or the button remain", rekey.ErrUnsupported)
+	case s.support() == SupportOff:
+		return errSupportOff
 	}
 	return nil
+}
+
+var errSupportOff = fmt.Errorf("%w: the owner has switched off recovery by the support desk (PwdReset); an admin or the button remain", rekey.ErrUnsupported)
+
+// mayAskToRelease goes by what held before the reset: the button switches
+// nothing on.
+func (s *state) mayAskToRelease() error {
+	a := s.Activation
+	switch {
+	case a == nil:
+		return theActivation.notClosed()
+	case !a.Support && a.Cloud == nil:
+		return errSupportWasOff
+	}
+	return nil
+}
+
+// mayAskToUnseal goes by what held before the reset, too. Whoever has set the
+// recorder up since may have brought a desk of his own; that one has no say over
+// the recordings of before.
+func (s *state) mayAskToUnseal() error {
+	k := s.Footage.Kept
+	switch {
+	case k == nil:
+		return theFootage.notClosed()
+	case len(s.Accounts) == 0:
+		return conflict("the recorder is not set up; make the first set-up before the recordings are opened")
+	case !k.Support:
+		return errSupportWasOff
+	case k.Desk != s.desk():
+		return fmt.Errorf("%w: the recordings were sealed while another desk gave support; the recovery sheet or an admin's password of then open them", rekey.ErrUnsupported)
+	case s.support() == SupportOff:
+		return errSupportOff
+	}
+	return nil
+}
+
+var errSupportWasOff = fmt.Errorf("%w: recovery by the support desk was switched off when the recorder was reset", rekey.ErrUnsupported)
+
+// subject is the epoch of what a temporary password is for; 0 = there is no such thing.
+func (s *state) subject(purpose recovery.Purpose, name string) uint64 {
+	switch {
+	case purpose == recovery.PurposePassword:
+		return s.Accounts[name].Epoch
+	case purpose == recovery.PurposeRelease && s.Activation != nil:
+		return s.Activation.Epoch
+	case purpose == recovery.PurposeUnseal && s.Footage.Kept != nil:
+		return s.Footage.Kept.Epoch
+	}
+	return 0
 }
 
 // SubmitAnswer tries the desk's answer, as typed, for this account. A mistyped
@@ -109,7 +189,7 @@ func (b *Box) SubmitAnswer(name, text string) (grant *recovery.Grant, err error)
 			return fmt.Errorf("%w: the open challenge is for account %q, not %q", rekey.ErrConflict, s.Account, clip(name))
 		}
 		if s.Open {
-			if err := b.outlived(g, name, b.support.asked); err != nil {
+			if err := b.outlived(g, s.Challenge.Purpose, name, b.support.asked); err != nil {
 				return err
 			}
 		}
@@ -146,13 +226,13 @@ func (b *Box) recordUncompared(name string, err error) error {
 
 // outlived ends challenge and grant that outlived what they were for. It is the
 // second wall: whatever ends them has cancelled them already.
-func (b *Box) outlived(g *recovery.Guard, name string, epoch uint64) error {
+func (b *Box) outlived(g *recovery.Guard, purpose recovery.Purpose, name string, epoch uint64) error {
 	s := b.state()
-	if err := s.mayRecover(); err != nil {
+	if err := s.mayAsk(purpose, name); err != nil {
 		g.Cancel("", "switched off")
 		return err
 	}
-	if s.Accounts[name].Epoch != epoch {
+	if s.subject(purpose, name) != epoch {
 		g.Cancel(name, "account changed")
 	}
 	return nil
@@ -162,6 +242,20 @@ func (b *Box) outlived(g *recovery.Guard, name string, epoch uint64) error {
 func (b *Box) cancelSupport(name, why string) error {
 	return b.guarded(func(g *recovery.Guard) error {
 		g.Cancel(name, why)
+		return nil
+	})
+}
+
+// cancelPurpose ends a challenge and a grant of that purpose, which is done.
+func (b *Box) cancelPurpose(purpose recovery.Purpose, why string) error {
+	return b.guarded(func(g *recovery.Guard) error {
+		s := g.State()
+		if s.Open && s.Challenge.Purpose == purpose {
+			g.Cancel(s.Account, why)
+		}
+		if s.GrantLeft > 0 && s.GrantPurpose == purpose {
+			g.Cancel(s.GrantAccount, why)
+		}
 		return nil
 	})
 }
@@ -182,8 +276,8 @@ func (b *Box) SetPasswordByGrant(grant *recovery.Grant, name string, new rekey.S
 		return unknownAccount(name)
 	}
 	err := b.guarded(func(g *recovery.Guard) error {
-		if g.State().GrantAccount == name {
-			if err := b.outlived(g, name, b.support.granted); err != nil {
+		if s := g.State(); s.GrantAccount == name && s.GrantPurpose == recovery.PurposePassword {
+			if err := b.outlived(g, s.GrantPurpose, name, b.support.granted); err != nil {
 				return err
 			}
 		}
@@ -192,7 +286,7 @@ func (b *Box) SetPasswordByGrant(grant *recovery.Grant, name string, new rekey.S
 	if err != nil {
 		return err
 	}
-	return b.setPassword(mainList, "local seat", name, new, AtSeat(), wayTemporary)
+	return b.setPassword(mainList, "local seat", name, new, AtSeat(), passwordWay{wayTemporary, nil})
 }
 
 // GuardState is what the seat's screen shows of challenge, tries and penalty.

@@ -88,6 +88,9 @@ func CheckInit(dir string, c Config) error {
 			return err
 		}
 	}
+	if n := len(c.FootageKey); n != 0 && n != FootageKeySize {
+		return fmt.Errorf("%w: the key of the recordings has %d bytes; expected %d", rekey.ErrInput, n, FootageKeySize)
+	}
 	return checkFolder(dir)
 }
 
@@ -203,6 +206,9 @@ func firstState(i identity, c Config, seal *sealer) ([]byte, error) {
 	}
 	b := &Box{id: i, traits: t, argon: *c.Argon, rand: c.Rand, now: c.Now, seal: seal}
 	s := &state{Format: stateFormat, Accounts: map[string]account{}, Tables: b.defaults()}
+	if s.Footage, err = b.newFootage(c.FootageKey); err != nil {
+		return nil, err
+	}
 	if s.Cameras, err = b.newCameras(c.Cameras); err != nil {
 		return nil, err
 	}

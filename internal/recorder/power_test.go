@@ -175,7 +175,7 @@ func TestResetByButtonIsWholeOrNotAtAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.write = cutAfter(writes)
-		_, _ = b.Press(12 * time.Second)
+		_ = b.pressTwice()
 		b.cutPower()
 		b = boot(t, b.Dir(), &clock{})
 		upnp, _ := b.Table("UPnP")

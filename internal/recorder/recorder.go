@@ -30,6 +30,7 @@ type Config struct {
 	Channels      int            // 1 to 64; 0 = 8
 	Cameras       []Camera       // behind the recorder, from channel 1 on
 	DeskKey       hpke.PublicKey // X25519 key of the support desk; nil = not enrolled
+	FootageKey    []byte         // of the recordings, FootageKeySize bytes; nil = Init draws one
 	Argon         *argon.Cost    // cost of the password hash; nil = argon.Default
 	Rand          io.Reader      // nil = crypto/rand
 	Now           func() time.Time

@@ -1,23 +1,21 @@
 package recorder
 
 import (
-	"encoding/base32"
 	"fmt"
 	"io"
 	"maps"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"rekey"
+	"rekey/internal/totp"
 	"rekey/seclog"
 )
 
 // second is the second factor of an account: a TOTP key and a sheet of one-time
 // codes for the day on which the telephone is gone. It is asked for at the local
-// seat. Programs on the LAN cannot give a code; for them the password alone is
-// enough, and each such login says so on record.
+// seat and at the web page. Programs on the LAN cannot give a code; for them the
+// password alone is enough, and each such login says so on record.
 //
 // A second is never modified, only replaced.
 type second struct {
@@ -103,24 +101,10 @@ type Offer struct {
 }
 
 // Key is the key as a person types it: base32 in groups of four.
-func (o *Offer) Key() rekey.Secret {
-	text := base32.StdEncoding.EncodeToString(o.key)
-	var groups []string
-	for group := range slices.Chunk([]byte(text), 4) {
-		groups = append(groups, string(group))
-	}
-	return rekey.NewSecret(strings.Join(groups, " "))
-}
+func (o *Offer) Key() rekey.Secret { return rekey.NewSecret(totp.Typed(o.key)) }
 
-// URL is the key as the QR code for an authenticator app holds it, in the form
-// that Google Authenticator's Key URI Format describes.
-func (o *Offer) URL() rekey.Secret {
-	q := url.Values{
-		"secret": {base32.StdEncoding.EncodeToString(o.key)}, "issuer": {o.issuer},
-		"algorithm": {"SHA1"}, "digits": {fmt.Sprint(totpDigits)}, "period": {fmt.Sprint(totpStep)},
-	}
-	return rekey.NewSecret("otpauth://totp/" + url.PathEscape(o.issuer+":"+o.label) + "?" + strings.ReplaceAll(q.Encode(), "+", "%20"))
-}
+// URL is the key as the QR code for an authenticator app holds it.
+func (o *Offer) URL() rekey.Secret { return rekey.NewSecret(totp.URL(o.issuer, o.label, o.key)) }
 
 // OfferSecond draws a TOTP key for somebody who is logged in and types the
 // password once more. Nothing is in use until ConfirmSecond.
@@ -136,7 +120,7 @@ func (b *Box) OfferSecond(name string, pw rekey.Secret, from Client) (*Offer, er
 	}
 	o := &Offer{
 		box: b, account: name, label: name + "@" + b.id.Info.DeviceID, issuer: b.id.Vendor + " " + b.id.Model,
-		epoch: epoch, key: make([]byte, totpKeyLen), made: b.clock(),
+		epoch: epoch, key: make([]byte, totp.KeyLen), made: b.clock(),
 	}
 	if _, err := io.ReadFull(b.rand, o.key); err != nil {
 		return nil, storageError("draw a TOTP key", err)
@@ -167,7 +151,7 @@ func (b *Box) ConfirmSecond(o *Offer, typed rekey.Secret, from Client) (sheet []
 	if !b.OfferOpen(o) {
 		return nil, 0, fmt.Errorf("%w: the offered key is no longer waiting for a code; begin again", rekey.ErrConflict)
 	}
-	step, fits, _ := totpFits(o.key, code.totp, b.now(), 0)
+	step, fits, _ := totp.Fits(o.key, code.totp, b.now(), 0)
 	if !fits {
 		e := &rekey.LoginError{Kind: rekey.ErrDenied, Interface: from.Via, Account: o.account, TriesLeft: -1, Said: "code not valid"}
 		return nil, 0, b.logged(&CodeError{Login: e}, from.record(o.account, "2fa.refused", o.account, "wrong, not switched on"))
@@ -181,7 +165,7 @@ func (b *Box) ConfirmSecond(o *Offer, typed rekey.Secret, from Client) (sheet []
 		if a.Epoch != o.epoch || a.Second != nil {
 			return nil, fmt.Errorf("%w: account %q was changed by somebody else meanwhile", rekey.ErrConflict, o.account)
 		}
-		a.Second = made
+		a.Second, a.Phones = made, nil // phones were paired without a code
 		next.put(mainList, o.account, a)
 		epoch = next.Epoch
 		return []seclog.Record{
@@ -208,9 +192,9 @@ func (b *Box) newSecond(o *Offer, step int64) (*second, []rekey.Secret, error) {
 // SwitchOffSecond removes the second factor and its sheet, for somebody who
 // types both the password and a code.
 func (b *Box) SwitchOffSecond(name string, pw, typed rekey.Secret, from Client) error {
-	return b.withBoth(name, pw, typed, from, func(next *state) []seclog.Record {
+	return b.withBoth(name, pw, typed, from, func(next *state) ([]seclog.Record, error) {
 		next.setSecond(name, nil)
-		return []seclog.Record{from.record(name, "2fa.off", name, "ok")}
+		return []seclog.Record{from.record(name, "2fa.off", name, "ok")}, nil
 	})
 }
 
@@ -221,11 +205,11 @@ func (b *Box) NewSheet(name string, pw, typed rekey.Secret, from Client) ([]reke
 	if err != nil {
 		return nil, err
 	}
-	err = b.withBoth(name, pw, typed, from, func(next *state) []seclog.Record {
+	err = b.withBoth(name, pw, typed, from, func(next *state) ([]seclog.Record, error) {
 		made := *next.Accounts[name].Second
 		made.Sheet = hashes
 		next.setSecond(name, &made)
-		return []seclog.Record{from.record(name, "2fa.sheet", name, "ok")}
+		return []seclog.Record{from.record(name, "2fa.sheet", name, "ok")}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -235,15 +219,20 @@ func (b *Box) NewSheet(name string, pw, typed rekey.Secret, from Client) ([]reke
 
 // withBoth makes one change for who knows the password and has a code. The
 // password is held first; a code is not looked at while it is wrong.
-func (b *Box) withBoth(name string, pw, typed rekey.Secret, from Client, change func(next *state) []seclog.Record) error {
-	code, err := parseCode(typed)
-	if err != nil {
-		return err
-	}
+func (b *Box) withBoth(name string, pw, typed rekey.Secret, from Client, change func(next *state) ([]seclog.Record, error)) error {
 	b.tries.Lock()
 	defer b.tries.Unlock()
 	if !b.SecondFactor(name).On {
 		return fmt.Errorf("%w: the account has no second factor", rekey.ErrConflict)
+	}
+	return b.holdBoth(name, pw, typed, from, change)
+}
+
+// holdBoth is withBoth for a caller who holds tries.
+func (b *Box) holdBoth(name string, pw, typed rekey.Secret, from Client, change func(next *state) ([]seclog.Record, error)) error {
+	code, err := parseCode(typed)
+	if err != nil {
+		return err
 	}
 	if err := b.holdFirst(name, pw, from); err != nil {
 		return err

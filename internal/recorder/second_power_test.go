@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"rekey"
+	"rekey/internal/totp"
 	"rekey/seclog"
 )
 
@@ -38,7 +39,7 @@ func TestPowerCutAtEveryWriteOfTheSecondFactor(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				_, _, err = g.ConfirmSecond(o, codeAt(o.key, g.wall.Load()/totpStep), AtSeat())
+				_, _, err = g.ConfirmSecond(o, codeAt(o.key, g.wall.Load()/totp.Step), AtSeat())
 				return err
 			}
 		}, after{}, after{true, sheetCodes}, "2fa.on", false},
@@ -201,7 +202,7 @@ func (m *codeModel) type1(name, code string, fits bool, writes int) {
 }
 
 func (m *codeModel) totp(off int64, writes int) {
-	at := m.g.wall.Load() / totpStep
+	at := m.g.wall.Load() / totp.Step
 	code := codeAt(m.g.key, at+off).Reveal()
 	fits := false // by the rules, any of the three steps that the code belongs to
 	for s := at - 1; s <= at+1; s++ {
@@ -245,7 +246,7 @@ func TestOneTimeCodesModel(t *testing.T) {
 		if g.sheet, _, err = g.ConfirmSecond(o, g.code(0), AtSeat()); err != nil {
 			r.Fatal(err)
 		}
-		m := &codeModel{T: r, g: g, opened: map[string]bool{}, newest: g.wall.Load() / totpStep}
+		m := &codeModel{T: r, g: g, opened: map[string]bool{}, newest: g.wall.Load() / totp.Step}
 		r.Repeat(map[string]func(*rapid.T){
 			"authenticator": func(r *rapid.T) { m.totp(rapid.Int64Range(-2, 2).Draw(r, "steps"), -1) },
 			"authenticator, cut": func(r *rapid.T) {

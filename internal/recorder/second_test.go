@@ -15,6 +15,7 @@ import (
 
 	"rekey"
 	"rekey/internal/durable"
+	"rekey/internal/totp"
 )
 
 // guarded is a box whose admin has a second factor, on a wall clock that the
@@ -69,12 +70,12 @@ func (g *guarded) switchOn(t *testing.T) {
 	if g.sheet, _, err = g.ConfirmSecond(o, g.code(0), AtSeat()); err != nil {
 		t.Fatal(err)
 	}
-	g.wall.Add(totpStep)
+	g.wall.Add(totp.Step)
 }
 
 // code is what the authenticator shows so many steps from now.
 func (g *guarded) code(steps int64) rekey.Secret {
-	return codeAt(g.key, g.wall.Load()/totpStep+steps)
+	return codeAt(g.key, g.wall.Load()/totp.Step+steps)
 }
 
 func codeAt(key []byte, step int64) rekey.Secret {
@@ -88,7 +89,7 @@ func codeAt(key []byte, step int64) rekey.Secret {
 // wrongCode fits none of the steps around now.
 func (g *guarded) wrongCode() rekey.Secret {
 	for _, try := range []string{"000000", "111111", "222222", "333333"} {
-		if _, fits, used := totpFits(g.key, try, time.Unix(g.wall.Load(), 0), 0); !fits && !used {
+		if _, fits, used := totp.Fits(g.key, try, time.Unix(g.wall.Load(), 0), 0); !fits && !used {
 			return secret(try)
 		}
 	}
@@ -138,12 +139,12 @@ func TestSwitchedOnOnlyByACodeThatWorks(t *testing.T) {
 		}
 		return o
 	}
-	now := func(o *Offer) rekey.Secret { return codeAt(o.key, b.Now().Unix()/totpStep) }
+	now := func(o *Offer) rekey.Secret { return codeAt(o.key, b.Now().Unix()/totp.Step) }
 	first, o := offer(), offer()
 	for name, c := range map[string]struct {
 		code rekey.Secret
 		want error
-	}{"of another key": {now(first), rekey.ErrDenied}, "malformed": {secret("12345"), rekey.ErrInput}, "of a sheet": {secret("ABCD-EFGH-JKMN"), rekey.ErrDenied}, "old": {codeAt(o.key, b.Now().Unix()/totpStep-9), rekey.ErrDenied}} {
+	}{"of another key": {now(first), rekey.ErrDenied}, "malformed": {secret("12345"), rekey.ErrInput}, "of a sheet": {secret("ABCD-EFGH-JKMN"), rekey.ErrDenied}, "old": {codeAt(o.key, b.Now().Unix()/totp.Step-9), rekey.ErrDenied}} {
 		if _, _, err := b.ConfirmSecond(o, c.code, AtSeat()); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -178,7 +179,7 @@ func TestSwitchedOnOnlyByACodeThatWorks(t *testing.T) {
 func TestCodeIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
-	g.wall.Add(10 * totpStep)
+	g.wall.Add(10 * totp.Step)
 	used, before := g.code(0), g.code(-1)
 	if _, err := g.Finish(g.half(t), used); err != nil {
 		t.Fatal(err)
@@ -194,10 +195,10 @@ func TestCodeIsTakenOnce(t *testing.T) {
 	refused("at once", used)
 	g.reboot(t)
 	refused("after a power cut", used)
-	g.wall.Add(-totpStep)
+	g.wall.Add(-totp.Step)
 	refused("with the clock set back", used)
 	refused("the one before, never shown here", before)
-	g.wall.Add(2 * totpStep)
+	g.wall.Add(2 * totp.Step)
 	if _, err := g.Finish(g.half(t), g.code(0)); err != nil {
 		t.Errorf("the next one: %v", err)
 	}
@@ -346,7 +347,7 @@ func TestHalfEnds(t *testing.T) {
 			}
 		},
 		"the button": func(t *testing.T, g *guarded) {
-			if _, err := g.Press(12 * time.Second); err != nil {
+			if err := g.pressTwice(); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -447,13 +448,13 @@ func TestRecoveryAndTheSecondFactor(t *testing.T) {
 	if _, err := g.Finish(h, g.sheet[0]); err != nil || remote() != "true" {
 		t.Errorf("by the sheet: %v, remote access %s", err, remote())
 	}
-	if _, err := g.Press(12 * time.Second); err != nil {
+	if err := g.pressTwice(); err != nil {
 		t.Fatal(err)
 	}
 	if n := count(events(t, g.Dir()), "2fa.off"); n != 1 {
 		t.Errorf("%d records of the second factor's end", n)
 	}
-	if err := g.FirstSetup(AdminAccount, secret(firstPassword), AtSeat()); err != nil {
+	if err := errors.Join(g.ReleaseBySheet(g.sheet[1], AtSeat()), g.FirstSetup(AdminAccount, secret(firstPassword), AtSeat())); err != nil {
 		t.Fatal(err)
 	}
 	if _, half, err := g.LogIn(AdminAccount, secret(firstPassword), AtSeat()); err != nil || half != nil {

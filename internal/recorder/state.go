@@ -29,13 +29,19 @@ type state struct {
 	// in those above. Wrong tries on either list are counted above.
 	ONVIF   map[string]account `json:"onvif_accounts,omitempty"`
 	Cameras []camera           `json:"cameras,omitempty"`
-	// Review: an admin has to look through the recorder; see mistrust.
-	Review bool `json:"review,omitempty"`
+	// Review is what an admin has to look at; see mistrust.
+	Review checklist `json:"review,omitempty"`
 	// RemoteFor is the account whose next login gives remote access back; "" = it
 	// is as the settings say.
 	RemoteFor string `json:"remote_for,omitempty"`
 	// Cloud is the link to a cloud service; nil = none.
 	Cloud *cloudLink `json:"cloud,omitempty"`
+	// OwnDesk: only the owner's own desk answers; nil = the maker's does.
+	OwnDesk *ownDesk `json:"own_desk,omitempty"`
+	// DeskEpoch is the newest key epoch of any own desk, earlier ones included.
+	DeskEpoch  uint8       `json:"desk_epoch,omitempty"`
+	Footage    footage     `json:"footage"`
+	Activation *activation `json:"activation,omitempty"`
 	// Pending are the records that tell of this change. They are in the security
 	// log right after the file is written; Open appends those that a power cut
 	// kept out.
@@ -55,6 +61,12 @@ type account struct {
 	Fails    int       `json:"fails,omitempty"` // charged tries since the last good one
 	Changed  time.Time `json:"password_changed"`
 	Second   *second   `json:"second_factor,omitempty"`
+	Denied   []Right   `json:"denied,omitempty"` // rights that an account of the group user has not
+	Unset    bool      `json:"unset,omitempty"`  // nobody knows the password: it was never set
+
+	Code    *activationCode `json:"activation_code,omitempty"`
+	Phones  []phone         `json:"phones,omitempty"`
+	Notices []Notice        `json:"notices,omitempty"`
 }
 
 func (s *state) clone() *state {
@@ -85,6 +97,7 @@ func (b *Box) commit(change func(next *state) ([]seclog.Record, error)) error {
 	if err != nil {
 		return err
 	}
+	records = append(records, next.endWhatIsOver(b.Now())...)
 	next.Change++
 	next.Pending = b.numbered(records, next.Change)
 	if err := b.saveState(next); err != nil {

@@ -87,10 +87,11 @@ func hikvisionBox(t *testing.T, h *faces.HikvisionBox) (Box, *faces.Keys) {
 func recorded(t *testing.T) *clips.Store {
 	t.Helper()
 	dir := t.TempDir()
-	if err := clips.Make(dir, clips.Spec{Channels: 2, Days: 1, ClipSeconds: 2, Now: time.Now().UTC()}); err != nil {
+	key := clips.Key(make([]byte, clips.KeySize))
+	if err := clips.Make(dir, clips.Spec{Channels: 2, Days: 1, ClipSeconds: 2, Now: time.Now().UTC()}, key); err != nil {
 		t.Fatal(err)
 	}
-	s, err := clips.Open(dir)
+	s, err := clips.Open(dir, key)
 	if err != nil {
 		t.Fatal(err)
 	}

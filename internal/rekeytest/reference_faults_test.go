@@ -58,7 +58,7 @@ func (l *behindLine) tellPorts(t *testing.T) {
 		l.line.Point(t, ready.HTTPS)
 		ports.HTTPS = portOf(t, l.line.Safe.URL)
 	}
-	l.Box.Serving(ports)
+	l.Box().Serving(ports)
 }
 
 func portOf(t *testing.T, base string) int {
@@ -113,8 +113,8 @@ func wrong(t *testing.T, dir string) (n int) {
 
 // is tells whether that is the account's password now.
 func (l *behindLine) is(account string, password rekey.Secret) bool {
-	want := recorder.HA1(account, l.Box.Realm(), password.Reveal())
-	_, err := l.Box.Prove(account, recorder.AtSeat(), func(ha1 string) bool { return subtle.ConstantTimeCompare([]byte(ha1), []byte(want)) == 1 })
+	want := recorder.HA1(account, l.Box().Realm(), password.Reveal())
+	_, err := l.Box().Prove(account, recorder.AtSeat(), func(ha1 string) bool { return subtle.ConstantTimeCompare([]byte(ha1), []byte(want)) == 1 })
 	return err == nil
 }
 

@@ -42,7 +42,7 @@ func linedLogins(t *testing.T, d rekey.Driver, l *behindLine, id rekey.Identity)
 		},
 	}
 	for _, i := range id.Interfaces {
-		broken := i.Kind == rekey.InterfaceCGI && l.Box.Traits().CGI.Broken
+		broken := i.Kind == rekey.InterfaceCGI && l.Box().Traits().CGI.Broken
 		if i.Port == l.b.HTTP.Port && (i.Kind == rekey.InterfaceCGI || i.Kind == rekey.InterfaceRPC2) && !broken {
 			all["check of "+string(i.Kind)] = func(ctx context.Context, who rekey.Login, tries rekey.Tries) error {
 				return d.Check(ctx, i, who, tries)

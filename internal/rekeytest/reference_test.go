@@ -160,12 +160,12 @@ func (r *referenceBox) box(t *testing.T) Box {
 	b.Admin, b.Second, b.Password = accountsOf(r.face)
 	now := time.Now()
 	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
-	b.Tries, b.Channels, b.Clips, b.From, b.To = r.Box.LockPolicy().Tries, 2, 2*refDays*3, today.AddDate(0, 0, -9), today.AddDate(0, 0, 2)
+	b.Tries, b.Channels, b.Clips, b.From, b.To = r.Box().LockPolicy().Tries, 2, 2*refDays*3, today.AddDate(0, 0, -9), today.AddDate(0, 0, 2)
 	b.HTTP = target(t, r.Ready().HTTP)
 	if r.Ready().HTTPS != "" {
 		b.HTTPS = target(t, r.Ready().HTTPS)
 	}
-	b.Longest = "Aa1" + strings.Repeat("x", r.Box.Policy().Max-3)
+	b.Longest = "Aa1" + strings.Repeat("x", r.Box().Policy().Max-3)
 	return b
 }
 
@@ -173,7 +173,7 @@ const camerasUntold = "the cameras are told and their login is set; how they are
 
 // dahuaBox is it as the suite of the family needs to know it.
 func (r *referenceBox) dahuaBox(t *testing.T) Box {
-	b, traits := r.box(t), r.Box.Traits()
+	b, traits := r.box(t), r.Box().Traits()
 	line := NewBroken(t, r.Ready().HTTP)
 	b.HTTP, b.Asked = target(t, line.URL), line.Asked
 	b.Changes = func() int { return passwordCalls(line.Asked()) }

@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,7 +21,7 @@ import (
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/clips"
 	"rekey/internal/recorder/lan"
-	"rekey/internal/recorder/link"
+	"rekey/internal/recorder/panel"
 	"rekey/internal/recorder/seat"
 )
 
@@ -31,7 +33,14 @@ func Make(dir string, c recorder.Config, spec clips.Spec) (recorder.Info, error)
 	if err := recorder.CheckInit(dir, c); err != nil {
 		return recorder.Info{}, err
 	}
-	if err := clips.Make(recorder.FootageDir(dir), spec); err != nil {
+	if c.FootageKey == nil {
+		key, err := recorder.NewFootageKey(c.Rand)
+		if err != nil {
+			return recorder.Info{}, err
+		}
+		c.FootageKey = key
+	}
+	if err := clips.Make(recorder.FootageDir(dir), spec, c.FootageKey); err != nil {
 		return recorder.Info{}, err
 	}
 	return recorder.Init(dir, c)
@@ -43,6 +52,7 @@ type Options struct {
 	Listen       Addresses
 	Desk         string // host of the support desk, inside the QR code; empty = no QR code
 	SupportPhone string // shown beside a challenge
+	USB          string // folder that stands for the USB drive at the front; empty = none plugged in
 	Log          *slog.Logger
 	Box          recorder.Options
 	Trouble      *lan.Trouble // for tests: what is wrong with the recorder; nil = nothing
@@ -65,95 +75,135 @@ type Ready struct {
 	Control   string        `json:"control"`              // UNIX socket; see Press
 }
 
-// Running is a recorder that is switched on.
+// Running is a recorder that is plugged in: its front panel and its monitor are
+// there, and behind them one boot of the box after the other. Its methods may be
+// called from many goroutines.
 type Running struct {
-	Box  *recorder.Box
-	Info recorder.Info
+	Info recorder.Info // as it was when the recorder was plugged in
 
+	ready Ready
+	entry *seat.Entry
 	plugs plugs
-	token rekey.Secret
-	stop  context.CancelFunc
-	done  chan struct{}
-	err   error // of the serving; read after done
+	begin func() error // switches on
+
+	turn    sync.Mutex // one switching at a time
+	over    bool       // under turn: it is not switched on any more
+	present atomic.Pointer[boot]
+	last    atomic.Pointer[recorder.Box]
+
+	stop context.CancelFunc
+	done chan struct{}
+	err  error // of the serving; read after done
 }
 
-// Start opens the recorder in dir and serves it until ctx ends, Close is
-// called, or one of its doors fails. When it returns, every listener is bound.
+// Start plugs the recorder in dir in, switches it on and serves it until ctx
+// ends, Close is called, or one of its doors fails. When it returns, every
+// listener is bound.
 func Start(ctx context.Context, dir string, o Options) (*Running, error) {
 	if err := o.Listen.check(); err != nil {
+		return nil, err
+	}
+	if err := notPluggedIn(ctx, dir); err != nil {
 		return nil, err
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	box, err := recorder.Open(dir, o.Box)
+	first, err := openBoot(ctx, dir, o.Listen, o)
 	if err != nil {
 		return nil, err
 	}
-	footage, err := clips.Open(recorder.FootageDir(dir))
+	p, err := plugIn(ctx, dir, o.Listen.Seat)
 	if err != nil {
-		return nil, errors.Join(err, box.Close())
+		return nil, errors.Join(err, first.close())
 	}
-	p, err := plugIn(ctx, dir, o.Listen.of(box.Traits()))
-	if err != nil {
-		return nil, errors.Join(err, footage.Close(), box.Close())
+	ctx, stop := context.WithCancel(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	failed := make(chan error, 1)
+	again := first.doors.addresses(o.Listen) // the same ports at every boot
+	r := &Running{Info: first.box.Info(), ready: readyOf(first, p), entry: seat.NewEntry(seat.NewToken(), o.Box.WallClock()), plugs: p, stop: stop, done: make(chan struct{})}
+	set := func(b *boot) {
+		r.last.Store(b.box)
+		b.serve(ctx, r.entry, o, func(err error) {
+			select {
+			case failed <- err:
+			default: // one is enough to end it
+			}
+		})
+		r.present.Store(b)
 	}
-	r := &Running{Box: box, Info: box.Info(), plugs: p, token: seat.NewToken(), done: make(chan struct{})}
-	r.serve(ctx, footage, o)
+	r.begin = func() error {
+		b, err := openBoot(ctx, dir, again, o)
+		if err == nil {
+			set(b)
+		}
+		return err
+	}
+	set(first)
+	g.Go(func() error {
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	r.serve(ctx, g, o)
 	return r, nil
 }
 
-// serve runs every door in its own goroutine; when one ends, all end.
-func (r *Running) serve(ctx context.Context, footage *clips.Store, o Options) {
-	ctx, r.stop = context.WithCancel(ctx)
-	g, ctx := errgroup.WithContext(ctx)
-	p := r.plugs
-	cloud := link.New(r.Box, o.Log)
-	g.Go(func() error {
-		return lan.Serve(ctx, r.Box, footage, lan.Listeners{HTTP: p.http, HTTPS: p.https, RTSP: p.rtsp, SDK: p.sdk, Discovery: p.discovery, Log: o.Log, Trouble: o.Trouble})
+// serve runs what outlives the boots; when one ends, all end.
+func (r *Running) serve(ctx context.Context, g *errgroup.Group, o Options) {
+	front := panel.Handler(r, panel.Options{
+		Entry: r.entry, Info: r.Info, Clock: o.Box.BootClock(), Network: r.ready.HTTP+r.ready.HTTPS+r.ready.RTSP != "", Log: o.Log, Unplugged: ctx.Done(),
 	})
-	g.Go(func() error {
-		return serveSeat(ctx, p.seat, seat.Handler(r.Box, seat.Options{
-			Token: r.token, SupportPhone: o.SupportPhone, Desk: o.Desk, Addresses: p.lanAddresses(), Log: o.Log, Off: ctx.Done(), Cloud: cloud,
-		}))
-	})
-	g.Go(func() error { return serveControl(ctx, p.control, back{r.Box, cloud}) })
-	g.Go(func() error { return cloud.Run(ctx) })
+	g.Go(func() error { return serveSeat(ctx, r.plugs.seat, front) })
+	g.Go(func() error { return serveControl(ctx, r.plugs.control, r.back) })
 	go func() {
 		defer close(r.done)
 		err := g.Wait()
 		r.stop()
-		r.err = errors.Join(err, p.close(), footage.Close(), r.Box.Close())
+		r.turn.Lock()
+		defer r.turn.Unlock()
+		r.over = true
+		r.err = errors.Join(err, r.switchOff(true), r.plugs.close())
 	}()
 }
 
-// Ready tells where the recorder is reached.
+// Ready tells where the recorder is reached, at every boot.
 func (r *Running) Ready() Ready {
-	p := r.plugs
+	ready := r.ready
+	ready.SeatToken = r.SeatToken().Reveal()
+	return ready
+}
+
+func readyOf(b *boot, p plugs) Ready {
+	i, d := b.box.Info(), b.doors
 	ready := Ready{
-		DeviceID: r.Info.DeviceID, Model: r.Info.Model, Face: r.Box.Face(),
-		HTTP: baseURL("http", p.http), HTTPS: baseURL("https", p.https), RTSP: baseURL("rtsp", p.rtsp),
-		Discovery: udpAddress(p.discovery), Seat: baseURL("http", p.seat), SeatToken: r.token.Reveal(), Control: p.control.Addr().String(),
+		DeviceID: i.DeviceID, Model: i.Model, Face: b.box.Face(),
+		HTTP: baseURL("http", d.http), HTTPS: baseURL("https", d.https), RTSP: baseURL("rtsp", d.rtsp),
+		Discovery: udpAddress(d.discovery), Seat: baseURL("http", p.seat), Control: p.control.Addr().String(),
 	}
-	if p.http != nil && r.Box.Traits().ONVIF != recorder.ONVIFNone {
+	if d.http != nil && b.box.Traits().ONVIF != recorder.ONVIFNone {
 		ready.ONVIF = ready.HTTP + lan.ONVIFPath
 	}
-	if p.sdk != nil {
-		ready.SDK = reachable(p.sdk.Addr())
+	if d.sdk != nil {
+		ready.SDK = reachable(d.sdk.Addr())
 	}
 	return ready
 }
 
 // SeatToken is what a person types to sit down at the local seat.
-func (r *Running) SeatToken() rekey.Secret { return r.token }
+func (r *Running) SeatToken() rekey.Secret { return r.entry.Token() }
 
-// Wait returns when the recorder is off: nil when it was switched off.
+// Wait returns when the recorder is unplugged: nil when that was asked for.
 func (r *Running) Wait() error {
 	<-r.done
 	return r.err
 }
 
-// Close switches the recorder off and waits until nothing of it runs.
+// Close switches the recorder off in an orderly way, unplugs it and waits until
+// nothing of it runs.
 func (r *Running) Close() error {
 	r.stop()
 	return r.Wait()

@@ -219,12 +219,15 @@ func TestPress(t *testing.T) {
 		}
 	}
 	for held, want := range map[time.Duration]recorder.LED{time.Second: recorder.LEDNothing, 7 * time.Second: recorder.LEDWarning, 20 * time.Second: recorder.LEDCancelled} {
-		if led, err := Press(ctx, dir, held); err != nil || led != want || !r.Box.Initialised() {
+		if led, err := Press(ctx, dir, held); err != nil || led != want || !r.Box().Initialised() {
 			t.Errorf("%s: %s, %v", held, led, err)
 		}
 	}
-	if led, err := Press(ctx, dir, 12*time.Second); err != nil || led != recorder.LEDReset || r.Box.Initialised() {
+	if led, err := Press(ctx, dir, 12*time.Second); err != nil || led != recorder.LEDConfirm || !r.Box().Initialised() {
 		t.Errorf("12s: %s, %v", led, err)
+	}
+	if led, err := Press(ctx, dir, time.Second); err != nil || led != recorder.LEDReset || r.Box().Initialised() {
+		t.Errorf("once more: %s, %v", led, err)
 	}
 }
 
@@ -240,7 +243,7 @@ func TestEnrolWhileRunning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Open(desk); err != nil || e.DeviceID != r.Box.DeviceID() {
+	if _, err := e.Open(desk); err != nil || e.DeviceID != r.Box().DeviceID() {
 		t.Errorf("enrolment of %s: %v", e.DeviceID, err)
 	}
 }
@@ -263,7 +266,7 @@ func TestControlSocketTakesAnything(t *testing.T) {
 		}
 		_ = conn.Close()
 	}
-	if !r.Box.Initialised() {
+	if !r.Box().Initialised() {
 		t.Error("garbage reset the recorder")
 	}
 }

@@ -12,11 +12,12 @@ import (
 
 // Link begins a link of the recorder that runs in dir with a cloud, for an admin
 // who logs in for it, and gives the pairing code that its owner types there.
-func Link(ctx context.Context, dir, cloud, account string, password rekey.Secret) (rekey.Secret, error) {
-	if _, err := link.CheckURL(cloud); err != nil {
+func Link(ctx context.Context, dir string, cloud recorder.CloudAddress, account string, password rekey.Secret) (rekey.Secret, error) {
+	cloud, err := link.CheckAddress(cloud)
+	if err != nil {
 		return rekey.Secret{}, err // before the log-in, which costs a try
 	}
-	reply, err := command(ctx, dir, controlRequest{Cloud: cloud, Account: account, Password: password.Reveal()})
+	reply, err := command(ctx, dir, controlRequest{Cloud: cloud.URL, CA: cloud.CA, Account: account, Password: password.Reveal()})
 	return rekey.NewSecret(reply.Code), err
 }
 
@@ -27,21 +28,22 @@ func Unlink(ctx context.Context, dir, account string, password rekey.Secret) err
 	return err
 }
 
-// linkCloud is Link and Unlink inside the recorder: a log-in as at the seat
-// comes first, since whoever is linked may ask for temporary passwords.
+// linkCloud is Link and Unlink inside the recorder. Both ask for the password,
+// since whoever is linked may ask for temporary ones.
 func (b back) linkCloud(ctx context.Context, order controlRequest) (code string, err error) {
-	_, half, err := b.box.LogIn(order.Account, rekey.NewSecret(order.Password), recorder.AtSeat())
-	if err != nil {
-		return "", err
-	}
-	if half != nil {
+	if b.box.SecondFactor(order.Account).On {
 		return "", fmt.Errorf("%w: %s has a second factor, which is asked for at the seat only: Main Menu > Cloud link", rekey.ErrDenied, order.Account)
 	}
-	if order.Unlink {
-		return "", b.box.UnlinkCloud(order.Account, recorder.AtSeat())
+	password := rekey.NewSecret(order.Password)
+	if !order.Unlink {
+		at := recorder.CloudAddress{URL: order.Cloud, CA: order.CA}
+		shown, err := b.cloud.PairAt(ctx, order.Account, at, recorder.StepUp{Password: password}, recorder.AtSeat())
+		return shown.Reveal(), err
 	}
-	shown, err := b.cloud.Pair(ctx, order.Account, order.Cloud, recorder.AtSeat())
-	return shown.Reveal(), err
+	if _, _, err := b.box.LogIn(order.Account, password, recorder.AtSeat()); err != nil {
+		return "", err
+	}
+	return "", b.box.UnlinkCloud(order.Account, recorder.AtSeat())
 }
 
 // kinds are the kinds of failure that cross the socket by name.

@@ -108,18 +108,25 @@ func TestAppWay(t *testing.T) {
 	seat.Press("Linked, or off")
 	seat.Wants("The recorder is linked with no cloud: it calls nobody")
 	seat.Type("#cloud", "http://192.0.2.1")
+	seat.Type("#password", password)
 	seat.Press("Get a pairing code")
 	seat.Wants("begins with https://")
+	seat.Open(r.Ready().Seat + "/menu/cloud")
+	seat.Type("#cloud", url)
+	seat.Type("#password", "another-Pass-9")
+	seat.Press("Get a pairing code")
+	seat.Wants("Wrong user name or password")
 	shown(t, seat, "cloud-off")
 	seat.Open(r.Ready().Seat + "/menu/cloud")
 	seat.Type("#cloud", url)
+	seat.Type("#password", password)
 	seat.Press("Get a pairing code")
 	shown(t, seat, "cloud-code")
 	code := regexp.MustCompile(group + "-" + group + "-" + group).FindString(seat.Text("main"))
 	phone.Type("#code", code)
 	phone.Press("Add")
 	phone.Wants(r.Info.DeviceID)
-	untilLinked(t, r.Box)
+	untilLinked(t, r.Box())
 	seat.Press("Look whether it is linked")
 	seat.Wants("The recorder is linked", "p***@example.org")
 	shown(t, seat, "cloud-linked")
@@ -129,7 +136,7 @@ func TestAppWay(t *testing.T) {
 	seat.Press("Get a challenge")
 	seat.Wants("as its owner, do not call")
 	challenge := regexp.MustCompile(group + "(-" + group + "){4}")
-	state, err := r.Box.GuardState()
+	state, err := r.Box().GuardState()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,11 +174,11 @@ func TestLinkByControl(t *testing.T) {
 	url, _ := newCloud(t)
 	dir := made(t)
 	right := rekey.NewSecret(password)
-	if _, err := Link(t.Context(), dir, url, "admin", right); !errors.Is(err, rekey.ErrNotFound) {
+	if _, err := Link(t.Context(), dir, recorder.CloudAddress{URL: url}, "admin", right); !errors.Is(err, rekey.ErrNotFound) {
 		t.Errorf("switched off: %v", err)
 	}
 	r := start(t, dir, Options{})
-	if err := r.Box.AddAccount("admin", rekey.Account{Name: "ann", Group: recorder.GroupUser}, rekey.NewSecret("Ann-Was-Here-1"), recorder.AtSeat()); err != nil {
+	if err := r.Box().AddAccount("admin", rekey.Account{Name: "ann", Group: recorder.GroupUser}, rekey.NewSecret("Ann-Was-Here-1"), recorder.AtSeat()); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -183,23 +190,23 @@ func TestLinkByControl(t *testing.T) {
 		"clear text":     {"admin", password, "http://192.0.2.1", rekey.ErrInput},
 		"nobody there":   {"admin", password, "http://127.0.0.1:1", rekey.ErrUnreachable},
 	} {
-		if _, err := Link(t.Context(), dir, c.cloud, c.account, rekey.NewSecret(c.password)); !errors.Is(err, c.want) {
+		if _, err := Link(t.Context(), dir, recorder.CloudAddress{URL: c.cloud}, c.account, rekey.NewSecret(c.password)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	code, err := Link(t.Context(), dir, url, "admin", right)
+	code, err := Link(t.Context(), dir, recorder.CloudAddress{URL: url}, "admin", right)
 	if err != nil || code.IsZero() {
 		t.Fatalf("no code: %v", err)
 	}
 	for _, nowhere := range []string{"", " "} {
-		if _, err := Link(t.Context(), dir, nowhere, "admin", right); !errors.Is(err, rekey.ErrInput) {
+		if _, err := Link(t.Context(), dir, recorder.CloudAddress{URL: nowhere}, "admin", right); !errors.Is(err, rekey.ErrInput) {
 			t.Errorf("link with %q: %v", nowhere, err)
 		}
 	}
 	if _, err := command(t.Context(), dir, controlRequest{Account: "admin", Password: password}); !errors.Is(err, rekey.ErrInput) && !errors.Is(err, rekey.ErrConflict) {
 		t.Errorf("an order that says neither: %v", err)
 	}
-	if _, is, err := r.Box.CloudLink(); err != nil || !is {
+	if _, is, err := r.Box().CloudLink(); err != nil || !is {
 		t.Fatalf("an empty address ended the link: %v", err)
 	}
 	if err := Unlink(t.Context(), dir, "admin", right); err != nil {

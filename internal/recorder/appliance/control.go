@@ -32,6 +32,7 @@ type controlRequest struct {
 	Account  string `json:"account,omitempty"`
 	Password string `json:"password,omitempty"`
 	Cloud    string `json:"cloud,omitempty"`
+	CA       []byte `json:"ca,omitempty"` // see recorder.CloudAddress
 	Unlink   bool   `json:"unlink,omitempty"`
 }
 
@@ -50,7 +51,8 @@ const (
 )
 
 // serveControl serves until ctx ends, and then until what is under way has ended.
-func serveControl(ctx context.Context, l net.Listener, back back) error {
+// of gives the back of the box as it is then.
+func serveControl(ctx context.Context, l net.Listener, of func() (back, func(), error)) error {
 	end := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer end()
 	var open sync.WaitGroup
@@ -67,7 +69,7 @@ func serveControl(ctx context.Context, l net.Listener, back back) error {
 			cut := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now()) })
 			defer cut()
 			defer conn.Close()
-			serveOrder(ctx, conn, back)
+			serveOrder(ctx, conn, of)
 		})
 	}
 }
@@ -78,7 +80,7 @@ type back struct {
 	cloud *link.Client
 }
 
-func serveOrder(ctx context.Context, conn net.Conn, back back) {
+func serveOrder(ctx context.Context, conn net.Conn, of func() (back, func(), error)) {
 	if err := conn.SetDeadline(time.Now().Add(controlTime)); err != nil {
 		return
 	}
@@ -91,9 +93,18 @@ func serveOrder(ctx context.Context, conn net.Conn, back back) {
 	if err != nil {
 		reply.Error, reply.BadInput = "expected one line of JSON", true
 	} else {
-		reply = obey(ctx, back, order)
+		reply = obeyAt(ctx, of, order)
 	}
 	_ = json.NewEncoder(conn).Encode(reply) // whoever hung up does not read it
+}
+
+func obeyAt(ctx context.Context, of func() (back, func(), error), order controlRequest) controlReply {
+	now, done, err := of()
+	if err != nil {
+		return controlReply{Error: err.Error(), Kind: kindOf(err)}
+	}
+	defer done()
+	return obey(ctx, now, order)
 }
 
 func obey(ctx context.Context, back back, order controlRequest) controlReply {

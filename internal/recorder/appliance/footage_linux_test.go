@@ -9,6 +9,7 @@ import (
 
 	"rekey"
 	"rekey/internal/recorder"
+	"rekey/internal/recorder/panel"
 )
 
 // openIn counts the open files and folders of this process in dir.
@@ -32,6 +33,17 @@ func TestFootageIsClosed(t *testing.T) {
 	t.Parallel()
 	dir := made(t)
 	r := start(t, dir, Options{})
+	for _, off := range []panel.Power{panel.Off, panel.Cut} {
+		if err := r.Switch(off); err != nil {
+			t.Fatal(err)
+		}
+		if n := openIn(t, recorder.LogDir(dir)) + openIn(t, recorder.FootageDir(dir)); n != 0 {
+			t.Errorf("%s: %d files of the recorder are open while it is off", off, n)
+		}
+		if err := r.Switch(panel.On); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if openIn(t, recorder.FootageDir(dir)) == 0 {
 		t.Error("the footage is not open while the recorder runs")
 	}

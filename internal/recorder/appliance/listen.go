@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -59,37 +58,79 @@ func (a Addresses) check() error {
 	return nil
 }
 
-// plugs are all that is bound. Doors that are off are nil.
-type plugs struct {
-	http, https, rtsp, sdk, seat, control net.Listener
-	discovery                             net.PacketConn
+// plugs are what is bound as long as the recorder is plugged in.
+type plugs struct{ seat, control net.Listener }
+
+// plugIn binds both or none. The box is open.
+func plugIn(ctx context.Context, dir, seat string) (p plugs, err error) {
+	if p.seat, err = listen(ctx, "tcp", orLoopback(seat)); err != nil {
+		return plugs{}, err
+	}
+	if p.control, err = listenControl(ctx, dir); err != nil {
+		return plugs{}, errors.Join(err, p.seat.Close())
+	}
+	return p, nil
 }
 
-// plugIn binds everything or nothing.
-func plugIn(ctx context.Context, dir string, a Addresses) (p plugs, err error) {
+func (p plugs) close() error { return errors.Join(ignoreClosed(p.seat), ignoreClosed(p.control)) }
+
+// doors are what the LAN sees, bound while the recorder is on. Those that it has
+// not are nil.
+type doors struct {
+	http, https, rtsp, sdk net.Listener
+	discovery              net.PacketConn
+	cords                  []*cord
+}
+
+// openDoors binds everything or nothing.
+func openDoors(ctx context.Context, a Addresses) (d doors, err error) {
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, p.close())
+			err = errors.Join(err, d.close())
 		}
 	}()
 	for _, one := range []struct {
 		at   string
 		into *net.Listener
-	}{{a.HTTP, &p.http}, {a.HTTPS, &p.https}, {a.RTSP, &p.rtsp}, {a.SDK, &p.sdk}, {a.Seat, &p.seat}} {
+	}{{a.HTTP, &d.http}, {a.HTTPS, &d.https}, {a.RTSP, &d.rtsp}, {a.SDK, &d.sdk}} {
 		if one.at == Off {
 			continue
 		}
-		if *one.into, err = listen(ctx, "tcp", orLoopback(one.at)); err != nil {
-			return p, err
+		l, err := listen(ctx, "tcp", orLoopback(one.at))
+		if err != nil {
+			return d, err
 		}
+		c := &cord{Listener: l, ends: map[*cordEnd]bool{}}
+		d.cords, *one.into = append(d.cords, c), c
 	}
 	if a.Discovery != Off {
-		if p.discovery, err = listenDiscovery(ctx, orLoopback(a.Discovery)); err != nil {
-			return p, err
-		}
+		d.discovery, err = listenDiscovery(ctx, orLoopback(a.Discovery))
 	}
-	p.control, err = listenControl(ctx, dir)
-	return p, err
+	return d, err
+}
+
+// addresses are those of a with the ports that were free.
+func (d doors) addresses(a Addresses) Addresses {
+	bound := func(at string, l interface{ Addr() net.Addr }) string {
+		if l == nil {
+			return at
+		}
+		return samePort(at, l.Addr())
+	}
+	a.HTTP, a.HTTPS, a.RTSP, a.SDK = bound(a.HTTP, d.http), bound(a.HTTPS, d.https), bound(a.RTSP, d.rtsp), bound(a.SDK, d.sdk)
+	if d.discovery != nil {
+		a.Discovery = samePort(a.Discovery, d.discovery.LocalAddr())
+	}
+	return a
+}
+
+func samePort(at string, bound net.Addr) string {
+	asked, err := netip.ParseAddrPort(orLoopback(at))
+	got, e := netip.ParseAddrPort(bound.String())
+	if err != nil || e != nil {
+		return at
+	}
+	return netip.AddrPortFrom(asked.Addr(), got.Port()).String()
 }
 
 func orLoopback(at string) string {
@@ -138,6 +179,18 @@ func listenDiscovery(ctx context.Context, at string) (net.PacketConn, error) {
 // ControlSocket is the socket of the recorder in dir.
 func ControlSocket(dir string) string { return filepath.Join(dir, "control.sock") }
 
+// notPluggedIn refuses a folder whose recorder is plugged in already: one that is
+// switched off does not hold its files, but its panel waits to switch it on.
+func notPluggedIn(ctx context.Context, dir string) error {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", ControlSocket(dir))
+	if err != nil {
+		return nil //nolint:nilerr // nobody is there
+	}
+	_ = conn.Close()
+	return fmt.Errorf("%w: the recorder in %s is plugged in already; if it is off, switch it on at its front panel", rekey.ErrConflict, dir)
+}
+
 // listenControl takes the place of a socket that a killed recorder left. The
 // box is open, so no other recorder runs in this folder.
 func listenControl(ctx context.Context, dir string) (net.Listener, error) {
@@ -162,23 +215,28 @@ func listenControl(ctx context.Context, dir string) (net.Listener, error) {
 	return l, nil
 }
 
-func (p plugs) close() error {
+func (d doors) close() error {
 	var errs []error
-	for _, l := range []net.Listener{p.http, p.https, p.rtsp, p.sdk, p.seat, p.control} {
-		if l != nil {
-			errs = append(errs, ignoreClosed(l))
-		}
+	for _, c := range d.cords {
+		errs = append(errs, ignoreClosed(c))
 	}
-	if p.discovery != nil {
-		errs = append(errs, ignoreClosed(io.Closer(p.discovery)))
+	if d.discovery != nil {
+		errs = append(errs, ignoreClosed(d.discovery))
 	}
 	return errors.Join(errs...)
 }
 
-// lanAddresses are what the Info page shows.
-func (p plugs) lanAddresses() []string {
+// drop ends every connection at once.
+func (d doors) drop() {
+	for _, c := range d.cords {
+		c.drop()
+	}
+}
+
+// shown are the addresses on the Info page.
+func (d doors) shown() []string {
 	var all []string
-	for _, u := range []string{baseURL("http", p.http), baseURL("https", p.https), baseURL("rtsp", p.rtsp)} {
+	for _, u := range []string{baseURL("http", d.http), baseURL("https", d.https), baseURL("rtsp", d.rtsp)} {
 		if u != "" {
 			all = append(all, u)
 		}

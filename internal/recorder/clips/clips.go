@@ -4,12 +4,15 @@
 // a small encoder of its own (every macroblock is either sent as plain samples
 // or skipped), so nothing but Go is needed to make them.
 //
+// At rest the files are encrypted; see Keys. Sizes are those of the plain form.
+//
 // Times are the recorder's wall clock. They carry the zone UTC, which means
 // nothing: recorders of this family tell no zone.
 package clips
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -47,7 +50,7 @@ type Clip struct {
 	Start   time.Time `json:"start"`
 	End     time.Time `json:"end"`
 	Path    string    `json:"path"` // as the recorder names it: /mnt/dvr/...
-	Size    int64     `json:"size"` // bytes
+	Size    int64     `json:"size"` // bytes, of the plain form
 	Kind    string    `json:"kind"` // mp4
 }
 
@@ -89,35 +92,54 @@ func pathOf(c Clip) string {
 	return path.Join(root, c.Start.Format("2006-01-02"), fmt.Sprintf("%03d", c.Channel), "dav", c.Start.Format("15"), name)
 }
 
-// Make records the footage of spec into the folder dir and its index last, so
-// that a folder with an index is whole. The same Spec makes the same bytes; what
-// a Make that was cut off has left is written over.
-func Make(dir string, spec Spec) error {
-	if err := spec.check(); err != nil {
+// index is the file that names the clips. It is written last, so that a folder
+// with an index is whole.
+type index struct {
+	Format int    `json:"format"`
+	Key    string `json:"key"`   // a short hash of the key that opens them
+	Clips  []Clip `json:"clips"` // by start, then channel
+}
+
+const indexFormat = 2 // 1 was a list of clips that lay in the clear
+
+// Make records the footage of spec into the folder dir, under a key of KeySize
+// bytes. The same Spec makes the same pictures; what a Make that was cut off has
+// left is written over.
+func Make(dir string, spec Spec, key []byte) error {
+	if err := errors.Join(spec.check(), checkKey(key)); err != nil {
 		return err
 	}
 	all := spec.plan()
 	for i := range all {
-		if err := record(dir, &all[i], spec.ClipSeconds); err != nil {
+		if err := record(dir, &all[i], spec.ClipSeconds, key); err != nil {
 			return fmt.Errorf("%w: make footage: %w", rekey.ErrStorage, err)
 		}
 	}
-	index, err := json.MarshalIndent(all, "", " ")
+	return writeIndex(dir, index{Key: keyName(key), Clips: all})
+}
+
+func writeIndex(dir string, x index) error {
+	x.Format = indexFormat
+	data, err := json.MarshalIndent(x, "", " ")
 	if err != nil {
 		return fmt.Errorf("make footage index: %w", err)
 	}
-	if err := durable.WriteFile(filepath.Join(dir, indexName), index, 0o600); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, indexName), data, 0o600); err != nil {
 		return fmt.Errorf("%w: make footage index: %w", rekey.ErrStorage, err)
 	}
 	return nil
 }
 
-func record(dir string, c *Clip, seconds int) error {
-	file, err := film(c.Channel, c.Start, seconds)
+func record(dir string, c *Clip, seconds int, key []byte) error {
+	plain, err := film(c.Channel, c.Start, seconds)
 	if err != nil {
 		return err
 	}
-	c.Size = int64(len(file))
+	c.Size = int64(len(plain))
+	file, err := sealed(plain, key, *c)
+	if err != nil {
+		return err
+	}
 	name := filepath.Join(dir, filepath.FromSlash(c.Path))
 	if err := durable.MkdirAll(filepath.Dir(name)); err != nil {
 		return err

@@ -22,15 +22,49 @@ var now = time.Date(2026, 9, 9, 10, 30, 42, 0, time.FixedZone("", -4*3600))
 func made(t *testing.T, spec Spec) (string, *Store) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := Make(dir, spec); err != nil {
+	if err := Make(dir, spec, testKey); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(dir)
+	s, err := Open(dir, testKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	return dir, s
+}
+
+var testKey = Key(bytes.Repeat([]byte{0x5a}, KeySize))
+
+func all(t *testing.T, s *Store) []Clip {
+	t.Helper()
+	found, err := s.Find(0, time.Time{}, now.AddDate(1, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func plain(t *testing.T, s *Store, c Clip) []byte {
+	t.Helper()
+	f, _, err := s.Open(c.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// played is the plain form of a clip as a file, for a player.
+func played(t *testing.T, s *Store, c Clip) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "clip.mp4")
+	if err := os.WriteFile(name, plain(t, s, c), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 func run(t *testing.T, name string, args ...string) []byte {
@@ -50,9 +84,9 @@ func run(t *testing.T, name string, args ...string) []byte {
 // A player other than ours must agree that this is video: all pictures decode.
 func TestClipsPlay(t *testing.T) {
 	t.Parallel()
-	dir, s := made(t, Spec{Channels: 2, Days: 1, ClipSeconds: 7, Now: now})
-	for _, c := range s.Find(0, time.Time{}, now.AddDate(1, 0, 0)) {
-		file := filepath.Join(dir, c.Path)
+	_, s := made(t, Spec{Channels: 2, Days: 1, ClipSeconds: 7, Now: now})
+	for _, c := range all(t, s) {
+		file := played(t, s, c)
 		if c.Size > 300_000 {
 			t.Errorf("%s has %d bytes", c.Path, c.Size)
 		}
@@ -83,9 +117,9 @@ func TestClipsPlay(t *testing.T) {
 // What ffmpeg decodes must be what was drawn, skipped macroblocks included.
 func TestPicturesDecodeExactly(t *testing.T) {
 	t.Parallel()
-	dir, s := made(t, Spec{Channels: 1, Days: 1, ClipSeconds: 6, Now: now})
-	c := s.Find(1, time.Time{}, now.AddDate(1, 0, 0))[0]
-	got := run(t, "ffmpeg", "-v", "error", "-i", filepath.Join(dir, c.Path), "-f", "rawvideo", "-pix_fmt", "yuv420p", "-")
+	_, s := made(t, Spec{Channels: 1, Days: 1, ClipSeconds: 6, Now: now})
+	c := all(t, s)[0]
+	got := run(t, "ffmpeg", "-v", "error", "-i", played(t, s, c), "-f", "rawvideo", "-pix_fmt", "yuv420p", "-")
 	const width, height = columns * mbSize, rows * mbSize
 	const size = width * height * 3 / 2
 	if len(got) != 30*size {
@@ -136,12 +170,15 @@ func TestMakeIsDeterministic(t *testing.T) {
 	spec := Spec{Channels: 2, Days: 1, ClipSeconds: 2, Now: now}
 	one, s := made(t, spec)
 	spec.Now = time.Date(2026, 9, 9, 10, 30, 59, 0, time.UTC) // another zone, the same minute on the wall
-	two, _ := made(t, spec)
-	for _, c := range s.Find(0, time.Time{}, now.AddDate(1, 0, 0)) {
+	two, other := made(t, spec)
+	for _, c := range all(t, s) {
+		if a, b := plain(t, s, c), plain(t, other, c); !bytes.Equal(a, b) || int64(len(a)) != c.Size {
+			t.Errorf("%s differs", c.Path)
+		}
 		a, errA := os.ReadFile(filepath.Join(one, c.Path))
 		b, errB := os.ReadFile(filepath.Join(two, c.Path))
-		if errA != nil || errB != nil || !bytes.Equal(a, b) || int64(len(a)) != c.Size {
-			t.Errorf("%s differs: %v, %v", c.Path, errA, errB)
+		if errA != nil || errB != nil || bytes.Equal(a[saltSize:], b[saltSize:]) {
+			t.Errorf("%s is encrypted the same way twice: %v, %v", c.Path, errA, errB)
 		}
 	}
 }
@@ -170,11 +207,11 @@ func TestFind(t *testing.T) {
 		{"to is its start", 1, "2026-09-09 10:00:00", "2026-09-09 10:29:00", 0},
 		{"turned round", 1, "2026-10-01 00:00:00", "2026-09-01 00:00:00", 0},
 	} {
-		if got := s.Find(c.channel, at(c.from), at(c.to)); len(got) != c.want {
-			t.Errorf("%s: %d clips, want %d", c.name, len(got), c.want)
+		if got, err := s.Find(c.channel, at(c.from), at(c.to)); err != nil || len(got) != c.want {
+			t.Errorf("%s: %d clips, want %d: %v", c.name, len(got), c.want, err)
 		}
 	}
-	first := s.Find(1, time.Time{}, at("2026-10-01 00:00:00"))[0]
+	first := all(t, s)[0]
 	if first.Path != "/mnt/dvr/2026-09-07/001/dav/18/18.29.00-18.30.00[R][0@0][0].mp4" {
 		t.Errorf("first clip is %s", first.Path)
 	}
@@ -183,7 +220,7 @@ func TestFind(t *testing.T) {
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	_, s := made(t, Spec{Channels: 1, Days: 1, ClipSeconds: 1, Now: now})
-	c := s.Find(1, time.Time{}, now.AddDate(1, 0, 0))[0]
+	c := all(t, s)[0]
 	f, same, err := s.Open(c.Path)
 	if err != nil || same != c {
 		t.Fatal(same, err)
@@ -203,7 +240,7 @@ func TestOpen(t *testing.T) {
 func TestUnitsAreTheCameras(t *testing.T) {
 	t.Parallel()
 	_, s := made(t, Spec{Channels: 1, Days: 1, ClipSeconds: 6, Now: now})
-	c := s.Find(1, time.Time{}, now.AddDate(1, 0, 0))[0]
+	c := all(t, s)[0]
 	units, err := s.Units(c.Path)
 	if err != nil || len(units) != 30 {
 		t.Fatal(len(units), err)
@@ -227,7 +264,7 @@ func TestBadSpecs(t *testing.T) {
 		{Channels: 1, Days: 1, ClipSeconds: 1},
 	} {
 		dir := t.TempDir()
-		if err := Make(dir, spec); !errors.Is(err, rekey.ErrInput) {
+		if err := Make(dir, spec, testKey); !errors.Is(err, rekey.ErrInput) {
 			t.Errorf("%+v: %v", spec, err)
 		}
 		if left, _ := os.ReadDir(dir); len(left) > 0 {
@@ -242,13 +279,13 @@ func TestOpenWithoutWholeFootage(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, indexName)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir); !errors.Is(err, rekey.ErrNotFound) {
+	if _, err := Open(dir, testKey); !errors.Is(err, rekey.ErrNotFound) {
 		t.Errorf("without an index: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, indexName), []byte("[{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, indexName), []byte("{[{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir); !errors.Is(err, rekey.ErrStorage) {
+	if _, err := Open(dir, testKey); !errors.Is(err, rekey.ErrStorage) {
 		t.Errorf("with a torn index: %v", err)
 	}
 }

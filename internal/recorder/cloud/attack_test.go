@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -151,17 +152,24 @@ func TestStolenLinkKey(t *testing.T) {
 	p := newPlace(t)
 	owner := p.account(ownerAddress)
 	b := newBox(t, "Shop")
-	p.link(b, owner)
+	old := p.link(b, owner)
 	thief := p.rawBox(b.key())
 	if status, s := thief.send(wire.PathPoll, wire.Poll{Known: wire.Pending}); status != 200 || s.State != wire.Linked {
 		t.Fatalf("before the reset: %d %v", status, s)
 	}
-	if _, err := b.Press(12 * time.Second); err != nil {
+	b.reset()
+	c, err := b.challengeFor(recovery.PurposeRelease)
+	if err != nil {
 		t.Fatal(err)
 	}
+	if got := owner.post(old+"/password", "challenge", c); got.status != 200 {
+		t.Fatalf("release: status %d", got.status)
+	}
+	b.release(answerForm.FindString(p.mail.last(ownerAddress).body))
 	if err := b.FirstSetup(recorder.AdminAccount, rekey.NewSecret("another-Pass-2"), recorder.AtSeat()); err != nil {
 		t.Fatal(err)
 	}
+	b.admin.Password = rekey.NewSecret("another-Pass-2")
 	page := p.link(b, owner)
 	if status, s := thief.send(wire.PathPoll, wire.Poll{Known: wire.Linked}); status != 200 || s.State != wire.Ended || s.Owner != "" {
 		t.Errorf("after it: %d %v", status, s)
@@ -273,7 +281,7 @@ func TestPairingCode(t *testing.T) {
 	p := newPlace(t)
 	owner := p.account(ownerAddress)
 	b := newBox(t, "Shop")
-	code, err := b.client.Pair(t.Context(), recorder.AdminAccount, p.base, recorder.AtSeat())
+	code, err := b.client.Pair(t.Context(), recorder.AdminAccount, p.base, atBox, recorder.AtSeat())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -438,5 +446,148 @@ func TestHeaderInjection(t *testing.T) {
 	}
 	if got := owner.post(page.path+"/password", "account", "admin\r\nBcc: x@example.org", "challenge", "400R-0YG6-V5GS-YMWC-QV05"); got.status != 400 {
 		t.Errorf("account: status %d", got.status)
+	}
+}
+
+// TestReleaseIsTheOwnersAlone: a thief with the recorder, an account and what
+// its label says gets nowhere.
+func TestReleaseIsTheOwnersAlone(t *testing.T) {
+	t.Parallel()
+	defer http.DefaultClient.CloseIdleConnections()
+	p := newPlace(t)
+	owner, thief := p.account(ownerAddress), p.account("mallory@example.org")
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	b.reset()
+	if err := b.FirstSetup(recorder.AdminAccount, rekey.NewSecret("another-Pass-2"), recorder.AtSeat()); !errors.Is(err, rekey.ErrLocked) {
+		t.Errorf("a first set-up: %v", err)
+	}
+	if _, err := b.client.Pair(t.Context(), recorder.AdminAccount, p.base, atBox, recorder.AtSeat()); !errors.Is(err, rekey.ErrDenied) {
+		t.Errorf("pairing the locked recorder: %v", err)
+	}
+	c, err := b.challengeFor(recovery.PurposeRelease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{page: 404, page + "/password": 404, page + "/unlink": 404} {
+		if got := thief.get(path); got.status != want {
+			t.Errorf("%s: status %d", path, got.status)
+		}
+		if got := thief.post(path, "challenge", c); got.status != want && got.status != 405 {
+			t.Errorf("post %s: status %d", path, got.status)
+		}
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake, code := p.rawBox(key), wire.NewCode()
+	if status, _ := fake.send(wire.PathPair, fake.pairing(b.DeviceID(), "x", code)); status != 204 {
+		t.Fatalf("status %d", status)
+	}
+	claimed := thief.post("/recorders", "code", code)
+	if got := thief.post(claimed.path+"/password", "challenge", c); got.status != 200 {
+		t.Fatalf("status %d", got.status)
+	}
+	if _, err := b.SubmitAnswer(recorder.AdminAccount, answerForm.FindString(p.mail.last("mallory@example.org").body)); !errors.Is(err, rekey.ErrDenied) {
+		t.Errorf("the answer of a made-up link: %v", err)
+	}
+	if got := owner.post(page+"/password", "challenge", c); got.status != 200 {
+		t.Fatalf("the owner, after all that: status %d", got.status)
+	}
+	b.release(answerForm.FindString(p.mail.last(ownerAddress).body))
+}
+
+// TestReleaseOpensNothingElse: of a reset recorder the cloud answers one purpose,
+// within the limits of temporary passwords.
+func TestReleaseOpensNothingElse(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Shop")
+	page := p.link(b, owner)
+	b.reset()
+	p.mail.until("says that it was reset by its button")
+	letters := len(p.mail.to(ownerAddress))
+	for name, purpose := range map[string]recovery.Purpose{"password": recovery.PurposePassword, "recordings": recovery.PurposeUnseal} {
+		c := recovery.Challenge{Suite: recovery.SuiteOCRA, Purpose: purpose, Counter: 9, Random: 12345}
+		if got := owner.post(page+"/password", "account", "admin", "challenge", c.String()); got.status != 400 {
+			t.Errorf("%s: status %d", name, got.status)
+		}
+	}
+	if n := len(p.mail.to(ownerAddress)); n != letters {
+		t.Errorf("%d messages were sent", n-letters)
+	}
+	ask := func() int {
+		c, err := b.challengeFor(recovery.PurposeRelease)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return owner.post(page+"/password", "challenge", c).status
+	}
+	if first, second := ask(), ask(); first != 200 || second != 429 {
+		t.Errorf("asked twice: %d and %d", first, second)
+	}
+	for range 2 {
+		p.later(11 * time.Minute)
+		ask()
+	}
+	p.later(11 * time.Minute)
+	if got := ask(); got != 429 {
+		t.Errorf("the fourth in a day: %d", got)
+	}
+}
+
+// TestStolenKeyTellsOfAReset: whoever copied the link key can say that the
+// recorder was reset. That ends the link, as the key always could; it opens
+// nothing, and the owner hears of it.
+func TestStolenKeyTellsOfAReset(t *testing.T) {
+	t.Parallel()
+	defer http.DefaultClient.CloseIdleConnections()
+	p := newPlace(t)
+	b := newBox(t, "Shop")
+	page := p.link(b, p.account(ownerAddress))
+	thief := p.rawBox(b.key())
+	if status, _ := thief.send(wire.PathUnlink, wire.Unlink{Reset: true}); status != 204 {
+		t.Fatalf("status %d", status)
+	}
+	p.mail.until("says that it was reset by its button")
+	b.until("unlinked", func(_ recorder.CloudLink, ok bool) bool { return !ok })
+	p.mail.until("says that it is no longer linked")
+	if got := p.person().get(page); got.path != "/login" {
+		t.Errorf("status %d", got.status)
+	}
+	if !b.Initialised() || b.Activation().Locked {
+		t.Error("the recorder believes it")
+	}
+}
+
+// TestUnlinkForgets: what is left of a link that ended names nobody.
+func TestUnlinkForgets(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	owner := p.account(ownerAddress)
+	b := newBox(t, "Petra's shop")
+	page := p.link(b, owner)
+	owner.post(page+"/share", "address", guestAddress)
+	owner.post(page+"/password", "account", "admin", "challenge", b.challenge())
+	if got := owner.post(page + "/unlink"); got.status != 200 {
+		t.Fatalf("status %d", got.status)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(p.dir, "cloud.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var left string
+	err = db.QueryRowContext(t.Context(), `SELECT device_id || model || name || owner || address || enc || sealed || code FROM links`).Scan(&left)
+	if err != nil || left != "" {
+		t.Errorf("of the link: %q, %v", left, err)
+	}
+	for _, table := range []string{"shares", "requests"} {
+		n := -1
+		if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil || n != 0 { //nolint:gosec // two names
+			t.Errorf("%d %s, %v", n, table, err)
+		}
 	}
 }

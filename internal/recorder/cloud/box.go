@@ -134,7 +134,7 @@ func (c *Cloud) status(ctx context.Context, id string) (s wire.Status, err error
 		if l, err = readLink(ctx, tx, id); err != nil {
 			return err
 		}
-		if now.Sub(l.SeenAt) > time.Minute && l.state == wire.Linked {
+		if now.Sub(l.SeenAt) > time.Minute && (l.state == wire.Linked || l.state == wire.Reset) {
 			if _, err := tx.ExecContext(ctx, `UPDATE links SET seen_at = $1 WHERE id = $2`, store.Micros(now), id); err != nil {
 				return err
 			}
@@ -155,7 +155,11 @@ func (c *Cloud) status(ctx context.Context, id string) (s wire.Status, err error
 func (f *front) boxUnlink(w http.ResponseWriter, r *http.Request) {
 	var u wire.Unlink
 	l, err := f.linkOf(w, r, &u)
-	if err == nil {
+	switch {
+	case err != nil:
+	case u.Reset:
+		err = f.cloud.reset(r.Context(), l)
+	default:
 		err = f.cloud.leave(r.Context(), l, printableName(u.Why))
 	}
 	if err != nil {
@@ -175,8 +179,30 @@ func (c *Cloud) leave(ctx context.Context, l Link, why string) error {
 		return err
 	}
 	c.tell()
-	if l.state == wire.Linked {
+	if l.state == wire.Linked || l.state == wire.Reset {
 		c.notify(ctx, l, "says that it is no longer linked: "+why)
 	}
+	return nil
+}
+
+// reset takes down that the recorder was reset by its button and waits, locked,
+// for its owner. Of the link one right is left, the release of that lock, and it
+// is the owner's alone.
+func (c *Cloud) reset(ctx context.Context, l Link) error {
+	if l.state != wire.Linked {
+		return nil // known, or never somebody's
+	}
+	err := c.db.Tx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM shares WHERE link = $1`, l.ID); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE links SET reset_at = $1 WHERE id = $2 AND state = 'linked' AND reset_at = 0`, store.Micros(c.now()), l.ID)
+		return err
+	})
+	if err = c.noted(ctx, "recorder", "reset", l.DeviceID.String(), map[string]string{"link": l.ID}, err); err != nil {
+		return err
+	}
+	c.tell()
+	c.notify(ctx, l, "says that it was reset by its button. It is locked until you release it, or support does; its recordings are sealed")
 	return nil
 }

@@ -57,6 +57,7 @@ type Mailer interface {
 // Options of a cloud. Mail must be set; the rest may be zero.
 type Options struct {
 	Mail  Mailer
+	URL   string           // https://HOST of the cloud, for links in messages; empty = they hold none. See CheckURL
 	Argon argon.Cost       // how hard passwords are hashed; zero = argon.Default
 	Now   func() time.Time // nil = time.Now
 	Log   *slog.Logger     // for the operator; nil = none. It never holds a secret
@@ -90,6 +91,11 @@ func Open(ctx context.Context, dir string, o Options) (*Cloud, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.URL != "" {
+		if err := CheckURL(o.URL); err != nil {
+			return nil, err
+		}
+	}
 	if err := durable.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("%w: make the cloud's folder: %w", rekey.ErrStorage, err)
 	}
@@ -104,7 +110,7 @@ func (c *Cloud) load(ctx context.Context, dir string) (err error) {
 	if c.keys, err = openKeys(filepath.Join(dir, keyFile)); err != nil {
 		return err
 	}
-	c.nonces = newNonces(c.keys.nonce, c.opt.Now)
+	c.nonces = newNonces(c.opt.Now)
 	if c.log, err = openLog(ctx, filepath.Join(dir, LogDir), c.opt.Now); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/recorder/cloud/wire"
 	"rekey/internal/store"
 	"rekey/recovery"
 )
@@ -17,7 +18,10 @@ const requestLife = 10 * time.Minute
 
 // ForgotPassword mails a temporary password for one account of the recorder to
 // the address that was confirmed when it was linked. The challenge is what the
-// recorder's own screen shows; mistyped it costs nothing.
+// recorder's own screen shows; mistyped it costs nothing. It says what for: a new
+// password, or, after a reset by the button, the release of the recorder's lock,
+// for which there is no account. Of a recorder that has said that it was reset the
+// latter is all that is answered.
 //
 // The order is fixed: who asks, then the limits, spent for good; then the record
 // under a signed checkpoint; then the answer is made and leaves. Where the
@@ -32,7 +36,7 @@ func (c *Cloud) ForgotPassword(ctx context.Context, who Owner, id, account, type
 	if err != nil {
 		return l, err
 	}
-	challenge, err := c.accept(ctx, who, l, account, typed)
+	challenge, err := c.accept(ctx, who, l, &account, typed)
 	if err != nil {
 		return l, c.refused(ctx, who, l, err)
 	}
@@ -41,7 +45,11 @@ func (c *Cloud) ForgotPassword(ctx context.Context, who Owner, id, account, type
 		return l, err
 	}
 	ctx = context.WithoutCancel(ctx) // it is on record: whether it was sent must be, too
-	err = c.opt.Mail.Send(ctx, l.Address, passwordMessage(l, account, answer))
+	message := passwordMessage(l, account, answer, c.notMeLink(who))
+	if challenge.Purpose == recovery.PurposeRelease {
+		message = releaseMessage(l, answer, c.notMeLink(who))
+	}
+	err = c.opt.Mail.Send(ctx, l.Address, message)
 	if err != nil {
 		c.opt.Log.Error("temporary password was not sent", "link", l.ID, "error", err)
 		err = refuse(rekey.ErrUnreachable, "the message could not be sent; try again with the same challenge, nothing more is spent")
@@ -51,8 +59,12 @@ func (c *Cloud) ForgotPassword(ctx context.Context, who Owner, id, account, type
 	return l, c.noted(ctx, who.ID, "code.sent", l.DeviceID.String(), map[string]string{"link": l.ID}, err)
 }
 
-// accept checks the question and spends the limits.
-func (c *Cloud) accept(ctx context.Context, who Owner, l Link, account, typed string) (recovery.Challenge, error) {
+// releaseAccount stands in an answer that releases the lock: every recorder has it.
+const releaseAccount = "admin"
+
+// accept checks the question and spends the limits. The key epoch in a challenge
+// is that of the recorder's support desk; the key of the link has none.
+func (c *Cloud) accept(ctx context.Context, who Owner, l Link, account *string, typed string) (recovery.Challenge, error) {
 	if !l.Mine {
 		return recovery.Challenge{}, refuse(rekey.ErrDenied, "only the owner of the recorder can ask for a temporary password")
 	}
@@ -60,10 +72,14 @@ func (c *Cloud) accept(ctx context.Context, who Owner, l Link, account, typed st
 	switch {
 	case err != nil:
 		return challenge, refuse(rekey.ErrInput, "%v", err)
-	case challenge.Suite != recovery.SuiteOCRA || challenge.Purpose != recovery.PurposePassword || challenge.Epoch != l.epoch&3:
-		return challenge, refuse(rekey.ErrInput, "this challenge is not one of this recorder for a lost password; nothing was spent")
+	case challenge.Suite == recovery.SuiteOCRA && challenge.Purpose == recovery.PurposeRelease:
+		*account = releaseAccount
+	case l.state == wire.Reset:
+		return challenge, refuse(rekey.ErrInput, "the recorder was reset; only the challenge of its lock is answered here, which it shows at Release this recorder. Nothing was spent")
+	case challenge.Suite != recovery.SuiteOCRA || challenge.Purpose != recovery.PurposePassword:
+		return challenge, refuse(rekey.ErrInput, "this challenge is not one for a lost password; nothing was spent")
 	}
-	if _, err := new(recovery.Keys).Answer(l.DeviceID, account, challenge); err != nil {
+	if _, err := new(recovery.Keys).Answer(l.DeviceID, *account, challenge); err != nil {
 		return challenge, refuse(rekey.ErrInput, "%v; nothing was spent", err) // a name that no recorder has
 	}
 	return challenge, c.db.Tx(ctx, func(tx *sql.Tx) error { return c.spendRequest(ctx, tx, who, l, challenge) })
@@ -149,8 +165,12 @@ func (c *Cloud) notify(ctx context.Context, l Link, what string) {
 	if errors.As(err, &limited) {
 		return
 	}
+	var owner Owner
 	if err == nil {
-		err = c.opt.Mail.Send(ctx, l.Address, noticeMessage(l, what))
+		owner, err = c.ownerOf(ctx, l)
+	}
+	if err == nil {
+		err = c.opt.Mail.Send(ctx, l.Address, noticeMessage(l, what, c.notMeLink(owner)))
 	}
 	if err != nil {
 		c.opt.Log.Error("notice was not sent", "link", l.ID, "error", err)

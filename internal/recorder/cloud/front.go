@@ -45,6 +45,12 @@ func (c *Cloud) Handler() http.Handler {
 	mux.HandleFunc("GET /account", f.showAccount)
 	mux.HandleFunc("POST /account", f.askForAccount)
 	mux.HandleFunc("POST /account/confirm", f.confirm)
+	mux.HandleFunc("GET "+notMePath, f.showNotMe)
+	mux.HandleFunc("POST "+notMePath, f.notMe)
+	mux.HandleFunc("GET /security", f.asOwner(f.showSecurity))
+	mux.HandleFunc("POST /security/offer", f.asOwner(f.offer))
+	mux.HandleFunc("POST /security/on", f.asOwner(f.switchOn))
+	mux.HandleFunc("POST /security/off", f.asOwner(f.switchOff))
 	mux.HandleFunc("GET /{$}", f.asOwner(f.recorders))
 	mux.HandleFunc("POST /recorders", f.asOwner(f.pair))
 	mux.HandleFunc("GET /recorders/{id}", f.asOwner(f.recorder))
@@ -99,7 +105,7 @@ func (f *front) page(w http.ResponseWriter, r *http.Request, who *Owner, title s
 	}
 	site := web.Site{Name: "Recorder cloud"}
 	if who != nil {
-		site.Nav = []web.Link{{Text: "My recorders", Href: "/", Current: r.URL.Path == "/"}, {Text: "Log out", Href: "/logout", Post: true}}
+		site.Nav = []web.Link{{Text: "My recorders", Href: "/", Current: r.URL.Path == "/"}, {Text: "Account", Href: "/security", Current: strings.HasPrefix(r.URL.Path, "/security")}, {Text: "Log out", Href: "/logout", Post: true}}
 	}
 	web.Respond(w, r, status, nil, site.Page(title, body))
 }
@@ -138,14 +144,14 @@ func (f *front) asOwner(h ownerHandler) http.HandlerFunc {
 }
 
 func (f *front) showLogin(w http.ResponseWriter, r *http.Request) {
-	f.page(w, r, nil, "Log in", loginBody("", ""), nil)
+	f.page(w, r, nil, "Log in", loginBody("", "", ""), nil)
 }
 
 func (f *front) logIn(w http.ResponseWriter, r *http.Request) {
 	address := r.PostFormValue("address")
-	who, err := f.cloud.LogIn(r.Context(), address, rekey.NewSecret(r.PostFormValue("password")), sender(r))
+	who, err := f.cloud.LogIn(r.Context(), address, rekey.NewSecret(r.PostFormValue("password")), clip(r.PostFormValue("code")), sender(r))
 	if err != nil {
-		f.page(w, r, nil, "Log in", loginBody(clip(address), told(err)), err)
+		f.page(w, r, nil, "Log in", loginBody(clip(address), told(err), ""), err)
 		return
 	}
 	f.enter(w, r, who)
@@ -183,6 +189,10 @@ func (f *front) confirm(w http.ResponseWriter, r *http.Request) {
 	who, err := f.cloud.Confirm(r.Context(), id, r.PostFormValue("code"))
 	if err != nil {
 		f.page(w, r, nil, "Type the code", confirmBody(clip(id), told(err)), err)
+		return
+	}
+	if who.second { // the code of the message stands for the password only
+		f.page(w, r, nil, "Log in", loginBody(who.Address, "", "The new password is set. Log in with it, and with a code of your second factor."), nil)
 		return
 	}
 	f.enter(w, r, who)
@@ -231,14 +241,14 @@ func (f *front) showForgot(w http.ResponseWriter, r *http.Request, who Owner) {
 		web.Fail(w, r, err)
 		return
 	}
-	f.page(w, r, &who, "Forgot device password", forgotBody(l, "admin", "", ""), nil)
+	f.page(w, r, &who, l.forgotTitle(), forgotBody(l, "admin", "", ""), nil)
 }
 
 func (f *front) forgot(w http.ResponseWriter, r *http.Request, who Owner) {
 	account, challenge := r.PostFormValue("account"), r.PostFormValue("challenge")
 	l, err := f.cloud.ForgotPassword(r.Context(), who, r.PathValue("id"), account, challenge)
 	if err != nil {
-		f.page(w, r, &who, "Forgot device password", forgotBody(l, clip(account), clip(challenge), told(err)), err)
+		f.page(w, r, &who, l.forgotTitle(), forgotBody(l, clip(account), clip(challenge), told(err)), err)
 		return
 	}
 	f.page(w, r, &who, "Temporary password sent", sentBody(l), nil)
@@ -292,6 +302,10 @@ func (l Link) seen(now time.Time) string {
 	switch {
 	case l.SeenAt.IsZero():
 		return "Not heard of yet"
+	case l.wasReset() && l.online(now):
+		return "Online. Reset by its button, and locked"
+	case l.wasReset():
+		return "Reset by its button, and locked"
 	case l.online(now):
 		return "Online"
 	}
@@ -305,4 +319,22 @@ func (l Link) title() string {
 	return l.Name
 }
 
+// wasReset tells whether the recorder has said that it was reset by its button.
+func (l Link) wasReset() bool { return l.state == wire.Reset }
+
+func (l Link) forgotTitle() string {
+	if l.wasReset() {
+		return "Release this recorder"
+	}
+	return "Forgot device password"
+}
+
 func codeMinutes() string { return fmt.Sprint(int(wire.CodeLife / time.Minute)) }
+
+// leftWords tells how many codes of the sheet are left.
+func leftWords(n int) string {
+	if n == 1 {
+		return "One code of your sheet is left."
+	}
+	return fmt.Sprintf("%d codes of your sheet are left.", n)
+}

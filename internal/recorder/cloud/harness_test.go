@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/ed25519"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"net/mail"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +30,7 @@ import (
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/cloud"
 	"rekey/internal/recorder/link"
+	"rekey/recovery"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,6 +45,7 @@ const (
 // letter is one message as it arrived at the mail server.
 type letter struct {
 	envelope []string // MAIL and RCPT
+	auth     string   // base64, as it was said
 	header   mail.Header
 	body     string
 }
@@ -52,17 +56,22 @@ type sink struct {
 	addr    string
 	mu      sync.Mutex
 	letters []letter
-	refuse  atomic.Bool // answers DATA with a refusal
+	refuse  atomic.Bool  // answers DATA with a refusal
+	tls     *tls.Config  // offers STARTTLS, or speaks TLS from the start
+	start   bool         // the latter
+	plain   atomic.Int64 // messages that came in clear
 	arrived chan struct{}
 }
 
-func newSink(t *testing.T) *sink {
+func newSink(t *testing.T) *sink { return sinkWith(t, nil, false) }
+
+func sinkWith(t *testing.T, config *tls.Config, start bool) *sink {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sink{t: t, addr: l.Addr().String(), arrived: make(chan struct{}, 1000)}
+	s := &sink{t: t, addr: l.Addr().String(), arrived: make(chan struct{}, 1000), tls: config, start: start}
 	var open sync.WaitGroup
 	open.Go(func() {
 		for {
@@ -78,8 +87,11 @@ func newSink(t *testing.T) *sink {
 }
 
 func (s *sink) serve(conn net.Conn) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	if s.start {
+		conn = tls.Server(conn, s.tls)
+	}
 	in := bufio.NewReader(conn)
 	say := func(line string) { fmt.Fprintf(conn, "%s\r\n", line) }
 	say("220 sink")
@@ -91,8 +103,21 @@ func (s *sink) serve(conn net.Conn) {
 		}
 		line = strings.TrimRight(line, "\r\n")
 		switch verb := strings.ToUpper(strings.Fields(line + " x")[0]); {
+		case verb == "EHLO" && s.tls != nil && !secure(conn):
+			say("250-sink")
+			say("250 STARTTLS")
+		case verb == "STARTTLS" && s.tls != nil:
+			say("220 go on")
+			conn = tls.Server(conn, s.tls)
+			in = bufio.NewReader(conn)
+		case verb == "EHLO" && secure(conn):
+			say("250-sink")
+			say("250 AUTH PLAIN")
 		case verb == "EHLO", verb == "HELO":
 			say("250 sink")
+		case verb == "AUTH":
+			one.auth = strings.TrimPrefix(line, "AUTH PLAIN ")
+			say("235 ok")
 		case verb == "MAIL", verb == "RCPT":
 			one.envelope = append(one.envelope, line)
 			say("250 ok")
@@ -100,6 +125,9 @@ func (s *sink) serve(conn net.Conn) {
 			say("451 not now")
 		case verb == "DATA":
 			say("354 go on")
+			if !secure(conn) {
+				s.plain.Add(1)
+			}
 			s.take(&one, in)
 			say("250 ok")
 			one = letter{}
@@ -111,6 +139,8 @@ func (s *sink) serve(conn net.Conn) {
 		}
 	}
 }
+
+func secure(conn net.Conn) bool { _, is := conn.(*tls.Conn); return is }
 
 func (s *sink) take(one *letter, in *bufio.Reader) {
 	var text strings.Builder
@@ -149,6 +179,27 @@ func (s *sink) to(address string) (all []letter) {
 	return all
 }
 
+// until waits for a message that says so.
+func (s *sink) until(says string) letter {
+	s.t.Helper()
+	over := time.After(20 * time.Second)
+	for {
+		s.mu.Lock()
+		for _, l := range slices.Backward(s.letters) {
+			if strings.Contains(strings.Join(strings.Fields(l.body), " "), says) {
+				s.mu.Unlock()
+				return l
+			}
+		}
+		s.mu.Unlock()
+		select {
+		case <-s.arrived:
+		case <-over:
+			s.t.Fatalf("no message says that it %s", says)
+		}
+	}
+}
+
 // last is the newest message to an address.
 func (s *sink) last(address string) letter {
 	s.t.Helper()
@@ -184,14 +235,17 @@ func placeWith(t *testing.T, wrap func(cloud.Mailer) cloud.Mailer) *place {
 	t.Helper()
 	p := &place{t: t, dir: t.TempDir(), mail: newSink(t)}
 	ctx, stop := context.WithCancel(context.Background())
+	s := httptest.NewUnstartedServer(nil)
 	c, err := cloud.Open(ctx, p.dir, cloud.Options{
+		URL:   "http://" + s.Listener.Addr().String(),
 		Mail:  wrap(cloud.SMTP{Server: p.mail.addr, From: "cloud@example.net"}),
 		Argon: argon.Cheap(), Now: func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(c.Handler())
+	s.Config.Handler = c.Handler()
+	s.Start()
 	t.Cleanup(func() {
 		stop()
 		s.Close()
@@ -292,6 +346,7 @@ type box struct {
 	client *link.Client
 	clock  atomic.Int64
 	stop   func()
+	admin  recorder.StepUp // what the box's admin types once more
 }
 
 func newBox(t *testing.T, name string) *box {
@@ -300,7 +355,7 @@ func newBox(t *testing.T, name string) *box {
 	if _, err := recorder.Init(dir, recorder.Config{Name: name, AdminPassword: rekey.NewSecret(boxPassword), Argon: &cheap}); err != nil {
 		t.Fatal(err)
 	}
-	b := &box{t: t}
+	b := &box{t: t, admin: atBox}
 	b.boot(dir)
 	t.Cleanup(func() { b.stop() })
 	return b
@@ -353,10 +408,13 @@ func (b *box) until(what string, is func(recorder.CloudLink, bool) bool) {
 	}
 }
 
+// atBox is what the admin of a new box types once more.
+var atBox = recorder.StepUp{Password: rekey.NewSecret(boxPassword)}
+
 // link pairs the box with the cloud for the owner and gives its page.
 func (p *place) link(b *box, owner person) string {
 	p.t.Helper()
-	code, err := b.client.Pair(p.t.Context(), recorder.AdminAccount, p.base, recorder.AtSeat())
+	code, err := b.client.Pair(p.t.Context(), recorder.AdminAccount, p.base, b.admin, recorder.AtSeat())
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -370,12 +428,38 @@ func (p *place) link(b *box, owner person) string {
 
 func (b *box) challenge() string {
 	b.t.Helper()
-	b.clock.Add(int64(time.Minute))
-	c, err := b.NewChallenge(recorder.AdminAccount)
+	c, err := b.challengeFor(recovery.PurposePassword)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return c.String()
+	return c
+}
+
+func (b *box) challengeFor(purpose recovery.Purpose) (string, error) {
+	b.clock.Add(int64(time.Minute))
+	c, err := b.NewChallengeFor(purpose, recorder.AdminAccount)
+	return c.String(), err
+}
+
+// reset is the button, held, let go, and pressed again.
+func (b *box) reset() {
+	b.t.Helper()
+	_, armed := b.Press(12 * time.Second)
+	if _, err := b.Press(time.Second); armed != nil || err != nil || !b.Activation().Locked {
+		b.t.Fatalf("the button did not reset: %v %v", armed, err)
+	}
+}
+
+// release types a temporary password at the locked recorder.
+func (b *box) release(answer string) {
+	b.t.Helper()
+	grant, err := b.SubmitAnswer(recorder.AdminAccount, answer)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := b.ReleaseByGrant(grant); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 func (b *box) key() ed25519.PrivateKey {

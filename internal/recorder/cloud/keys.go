@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"bytes"
+	"crypto/cipher"
 	"crypto/ecdh"
 	"crypto/hkdf"
 	"crypto/hmac"
@@ -15,6 +16,8 @@ import (
 	"os"
 	"runtime"
 
+	"golang.org/x/crypto/chacha20poly1305"
+
 	"rekey"
 	"rekey/internal/durable"
 )
@@ -22,10 +25,13 @@ import (
 const keyFormat = "rekey cloud key v1"
 
 // keys all come from the one key of cloud.key: enrol opens what recorders seal
-// to the cloud, nonce makes nonces, subject hides who a limit is about.
+// to the cloud, subject hides who a limit is about, notMe
+// signs the links of messages, offer makes the codes of messages, and second seals
+// the keys of authenticators.
 type keys struct {
-	enrol          hpke.PrivateKey
-	nonce, subject []byte
+	enrol                 hpke.PrivateKey
+	subject, notMe, offer []byte
+	second                cipher.AEAD
 }
 
 // openKeys reads the key, or draws it where there is none.
@@ -50,10 +56,20 @@ func deriveKeys(key []byte) (k keys, err error) {
 	if k.enrol, err = hpke.DHKEM(ecdh.X25519()).DeriveKeyPair(seed); err != nil {
 		return k, err
 	}
-	if k.nonce, err = hkdf.Expand(sha256.New, key, "rekey cloud nonce v1", 32); err != nil {
+	if k.subject, err = hkdf.Expand(sha256.New, key, "rekey cloud subject v1", 32); err != nil {
 		return k, err
 	}
-	k.subject, err = hkdf.Expand(sha256.New, key, "rekey cloud subject v1", 32)
+	if k.notMe, err = hkdf.Expand(sha256.New, key, "rekey cloud not me v1", 32); err != nil {
+		return k, err
+	}
+	if k.offer, err = hkdf.Expand(sha256.New, key, "rekey cloud offer v1", 32); err != nil {
+		return k, err
+	}
+	second, err := hkdf.Expand(sha256.New, key, "rekey cloud second factor v1", chacha20poly1305.KeySize)
+	if err != nil {
+		return k, err
+	}
+	k.second, err = chacha20poly1305.NewX(second)
 	return k, err
 }
 

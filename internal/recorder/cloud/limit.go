@@ -23,6 +23,7 @@ type limit struct {
 func limits() (l struct {
 	loginFrom, loginPair, loginOf limit // a log-in, by sender; by sender and account; by account
 	mailTo, mailFrom              limit // a code by e-mail, by address; by sender
+	secondSoon, secondDay         limit // a code of the second factor after a right password, by owner
 	pairFrom                      limit // a pairing begun, by sender
 	codeBy                        limit // a pairing code typed, by owner
 	boxSoon, boxDay, boxMonth     limit // a temporary password, by link
@@ -32,6 +33,7 @@ func limits() (l struct {
 	const quarter, day = 15 * time.Minute, 24 * time.Hour
 	l.loginFrom, l.loginPair, l.loginOf = limit{"log-in from address", 50, quarter}, limit{"log-in", 5, quarter}, limit{"log-in to account", 100, day}
 	l.mailTo, l.mailFrom = limit{"code to address", 5, day}, limit{"code from address", 20, time.Hour}
+	l.secondSoon, l.secondDay = limit{"code", 5, quarter}, limit{"code, day", 30, day}
 	l.pairFrom = limit{"pairing", 20, quarter}
 	l.codeBy = limit{"pairing code", 10, quarter}
 	l.boxSoon, l.boxDay, l.boxMonth = limit{"recorder, 10 minutes", 1, requestLife}, limit{"recorder, day", 3, day}, limit{"recorder, 30 days", 5, 30 * day}

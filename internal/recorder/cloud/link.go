@@ -27,6 +27,7 @@ type Link struct {
 	Address  string // of the owner
 	LinkedAt time.Time
 	SeenAt   time.Time
+	ResetAt  time.Time // zero = it was not reset since; see wire.Reset
 
 	owner     string
 	state     wire.State
@@ -42,23 +43,26 @@ func (l Link) online(now time.Time) bool { return now.Sub(l.SeenAt) < 3*time.Min
 const (
 	mostPending = 1000 // pairings that wait for their codes, of all recorders
 	mostShares  = 10
-	linkColumns = `id, link_key, device_id, model, name, epoch, enc, sealed, state, owner, address, linked_at, ended_why, seen_at`
+	linkColumns = `id, link_key, device_id, model, name, epoch, enc, sealed, state, owner, address, linked_at, ended_why, seen_at, reset_at`
 )
 
 func scanLink(scan store.Scan) (l Link, err error) {
 	var key, id, enc, sealed string
-	var linked, seen int64
-	if err := scan(&l.ID, &key, &id, &l.Model, &l.Name, &l.epoch, &enc, &sealed, &l.state, &l.owner, &l.Address, &linked, &l.endedWhy, &seen); err != nil {
+	var linked, seen, reset int64
+	if err := scan(&l.ID, &key, &id, &l.Model, &l.Name, &l.epoch, &enc, &sealed, &l.state, &l.owner, &l.Address, &linked, &l.endedWhy, &seen, &reset); err != nil {
 		return l, err
 	}
-	l.LinkedAt, l.SeenAt = store.Time(linked), store.Time(seen)
+	l.LinkedAt, l.SeenAt, l.ResetAt = store.Time(linked), store.Time(seen), store.Time(reset)
+	if l.state == wire.Linked && reset != 0 {
+		l.state = wire.Reset
+	}
+	if l.key, err = base64.StdEncoding.DecodeString(key); err != nil || l.state == wire.Ended {
+		return l, err // nothing else is left of it
+	}
 	if l.DeviceID, err = recovery.ParseDeviceID(id); err != nil {
 		return l, err
 	}
 	l.enrolment = recovery.Enrolment{Format: recovery.EnrolmentFormat, DeviceID: l.DeviceID, Epoch: l.epoch}
-	if l.key, err = base64.StdEncoding.DecodeString(key); err != nil {
-		return l, err
-	}
 	if l.enrolment.Enc, err = base64.StdEncoding.DecodeString(enc); err != nil {
 		return l, err
 	}
@@ -118,7 +122,7 @@ func (c *Cloud) BeginPairing(ctx context.Context, p wire.Pair, from string) erro
 			return refuse(rekey.ErrLocked, "too many recorders are being paired; try again later")
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO links (`+linkColumns+`, code, begun_at, ended_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', '', '', 0, '', $9, $10, $9, 0)`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', '', '', 0, '', $9, 0, $10, $9, 0)`,
 			id, b64(p.Key), p.Enrolment.DeviceID.String(), printableName(p.Enrolment.Model), printableName(p.Name), p.Enrolment.Epoch,
 			b64(p.Enrolment.Enc), b64(p.Enrolment.Sealed), store.Micros(now), p.CodeHash)
 		if store.IsDuplicate(err) {
@@ -177,12 +181,13 @@ func (c *Cloud) Pair(ctx context.Context, who Owner, typed string) (Link, error)
 		return l, err
 	}
 	c.tell()
-	l.Address = who.Address
+	l.Address, l.owner = who.Address, who.ID
 	c.notify(ctx, l, "was linked to your account")
 	return l, nil
 }
 
-// endEarlier ends the owner's links of a recorder that is linked anew.
+// endEarlier ends the owner's links of a recorder that is linked anew, and with
+// them the right to release it.
 func (c *Cloud) endEarlier(ctx context.Context, tx *sql.Tx, who Owner, id recovery.DeviceID) error {
 	old, err := store.All(ctx, tx, func(scan store.Scan) (s string, err error) { return s, scan(&s) },
 		`SELECT id FROM links WHERE owner = $1 AND device_id = $2 AND state = 'linked'`, who.ID, id.String())
@@ -228,7 +233,7 @@ func seenBy(ctx context.Context, tx *sql.Tx, who Owner, id string) (Link, []stri
 	}
 	l.Mine = l.owner == who.ID
 	switch shared := slices.Contains(shares, who.Address); {
-	case l.state != wire.Linked, !l.Mine && !shared:
+	case l.state != wire.Linked && l.state != wire.Reset, !l.Mine && !shared:
 		return Link{}, nil, none
 	case !l.Mine:
 		return l, nil, nil
@@ -264,6 +269,8 @@ func (c *Cloud) Share(ctx context.Context, who Owner, id, typed string) error {
 	}
 	_, err = c.owned(ctx, who, id, "share", func(tx *sql.Tx, l Link, shares []string) error {
 		switch {
+		case l.state == wire.Reset:
+			return refuse(rekey.ErrConflict, "the recorder was reset; it can be shared once it is linked again")
 		case address == who.Address:
 			return refuse(rekey.ErrInput, "that is your own address")
 		case slices.Contains(shares, address):
@@ -301,16 +308,23 @@ func (c *Cloud) Unlink(ctx context.Context, who Owner, id string) error {
 		return err
 	}
 	c.tell()
-	c.notify(ctx, l, "was unlinked from your account by you")
+	what := "was unlinked from your account by you"
+	if l.state == wire.Reset {
+		what = "was reset by its button before, and you have given up the right to release its lock"
+	}
+	c.notify(ctx, l, what)
 	return nil
 }
 
-// end forgets what the link could do. Its key stays known, so that whoever
-// comes with it is told that it is over.
+// end forgets what the link could do, and whose it was. Its key stays known, so
+// that whoever comes with it is told that it is over, with when and why.
 func (c *Cloud) end(ctx context.Context, tx *sql.Tx, id, why string) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM shares WHERE link = $1`, id); err != nil {
-		return err
+	for _, of := range []string{`DELETE FROM shares WHERE link = $1`, `DELETE FROM requests WHERE link = $1`} {
+		if _, err := tx.ExecContext(ctx, of, id); err != nil {
+			return err
+		}
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE links SET state = 'ended', ended_at = $1, ended_why = $2, code = '', enc = '', sealed = '' WHERE id = $3`, store.Micros(c.now()), why, id)
+	_, err := tx.ExecContext(ctx, `UPDATE links SET state = 'ended', ended_at = $1, ended_why = $2,
+		code = '', enc = '', sealed = '', device_id = '', model = '', name = '', owner = '', address = '' WHERE id = $3`, store.Micros(c.now()), why, id)
 	return err
 }

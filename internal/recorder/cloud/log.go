@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -22,7 +23,10 @@ func openLog(ctx context.Context, dir string, now func() time.Time) (*seclog.Log
 	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	log, err := seclog.OpenOrCreate(ctx, dir, "rekey/cloud/"+hex.EncodeToString(id), seclog.Options{Now: now})
+	log, err := seclog.Open(ctx, dir, seclog.Options{Now: now})
+	if errors.Is(err, fs.ErrNotExist) { // its name is drawn once, when it is made
+		log, err = seclog.OpenOrCreate(ctx, dir, "rekey/cloud/"+hex.EncodeToString(id), seclog.Options{Now: now})
+	}
 	switch {
 	case errors.Is(err, seclog.ErrBusy):
 		return nil, fmt.Errorf("%w: this cloud is running already", rekey.ErrConflict)

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/argon"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/cloud"
+	"rekey/recovery"
 	"rekey/seclog"
 )
 
@@ -100,70 +102,102 @@ func secretNowhere(t *testing.T, dir, secret string) {
 	}
 }
 
-// TestResetUnlinks: the button ends the link at the box at once; the cloud
-// hears it while the old key is still at hand; a new link has a new key.
+// TestResetUnlinks: the button ends the link at the box at once, but for the
+// release of its lock; the cloud hears it, tells the owner, and keeps that right
+// alone; the lock released, that is over as well, and a new link has a new key.
 func TestResetUnlinks(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	owner := p.account(ownerAddress)
+	owner, guest := p.account(ownerAddress), p.account(guestAddress)
 	b := newBox(t, "Shop")
 	page := p.link(b, owner)
+	owner.post(page+"/share", "address", guestAddress)
 	old := b.key()
-	if _, err := b.Press(12 * time.Second); err != nil {
-		t.Fatal(err)
-	}
+	b.reset()
 	if ended := records(t, recorder.LogDir(b.Dir()), "cloud.unlink"); len(ended) != 1 || ended[0].Result != "button reset" {
 		t.Errorf("the box's log: %v", ended)
 	}
 	if _, linked, err := b.CloudLink(); linked || err != nil {
 		t.Fatalf("after the reset the box is still linked: %v", err)
 	}
-	for got := owner.get(page); got.status != 404; got = owner.get(page) {
-		<-p.mail.arrived // the farewell tells the owner, too
+	p.mail.until("says that it was reset by its button")
+	if got := owner.get(page); got.status != 200 || !strings.Contains(got.body, "Release this recorder") || strings.Contains(got.body, page+"/share") {
+		t.Errorf("the owner's page: status %d", got.status)
 	}
-	for !strings.Contains(p.mail.last(ownerAddress).body, "reset by its button") {
-		<-p.mail.arrived
+	if got := owner.post(page+"/share", "address", "other@example.org"); got.status != 409 {
+		t.Errorf("shared while reset: status %d", got.status)
+	}
+	if got := guest.get(page); got.status != 404 {
+		t.Errorf("the guest's page: status %d", got.status)
+	}
+	c, err := b.challengeFor(recovery.PurposeRelease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := guest.post(page+"/password", "challenge", c); got.status != 404 {
+		t.Errorf("the guest releases: status %d", got.status)
+	}
+	if got := owner.post(page+"/password", "challenge", c); got.status != 200 || !strings.Contains(got.body, "link it anew") {
+		t.Fatalf("release: status %d", got.status)
+	}
+	m := p.mail.last(ownerAddress)
+	if !strings.Contains(m.body, "You asked to release your recorder") {
+		t.Error("the message does not say what it is for")
+	}
+	b.release(answerForm.FindString(m.body))
+	p.mail.until("its lock was released")
+	if got := owner.get(page); got.status != 404 {
+		t.Errorf("the right outlived the lock: status %d", got.status)
 	}
 	if err := b.FirstSetup(recorder.AdminAccount, rekey.NewSecret("another-Pass-2"), recorder.AtSeat()); err != nil {
 		t.Fatal(err)
 	}
+	b.admin.Password = rekey.NewSecret("another-Pass-2")
 	if again := p.link(b, owner); again == page {
 		t.Error("the new link is the old one")
 	}
 	if b.key().Equal(old) {
 		t.Error("the new link has the old key")
 	}
+	if released := records(t, filepath.Join(p.dir, cloud.LogDir), "code.issue"); len(released) != 1 || released[0].Detail["purpose"] != recovery.PurposeRelease.String() {
+		t.Errorf("the cloud's log: %v", released)
+	}
 }
 
-// TestOldAnswersAfterReset: what the cloud held before the reset opens nothing
-// after it, even where the cloud never heard of the reset.
-func TestOldAnswersAfterReset(t *testing.T) {
+// TestReleaseOffline: the recorder was reset without a network, and the cloud
+// never heard of it. Its owner releases it all the same; once it is released,
+// what the cloud holds opens nothing.
+func TestReleaseOffline(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	owner := p.account(ownerAddress)
 	b := newBox(t, "Shop")
 	page := p.link(b, owner)
-	dir := b.Dir()
-	b.stop() // the link is down
-	offline, err := recorder.Open(dir, recorder.Options{Clock: func() time.Duration { return time.Hour }})
+	b.stop() // the network is down
+	cheap := argon.Cheap()
+	offline, err := recorder.Open(b.Dir(), recorder.Options{Argon: &cheap, Clock: func() time.Duration { return time.Duration(b.clock.Load()) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer offline.Close()
-	if _, err := offline.Press(12 * time.Second); err != nil {
-		t.Fatal(err)
-	}
-	if err := offline.FirstSetup(recorder.AdminAccount, rekey.NewSecret("another-Pass-2"), recorder.AtSeat()); err != nil {
-		t.Fatal(err)
-	}
-	c, err := offline.NewChallenge(recorder.AdminAccount)
+	b.Box = offline
+	b.reset()
+	c, err := b.challengeFor(recovery.PurposeRelease)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := owner.post(page+"/password", "account", "admin", "challenge", c.String()); got.status != 200 {
+	if got := owner.post(page+"/password", "challenge", c); got.status != 200 {
+		t.Fatalf("release: status %d", got.status)
+	}
+	b.release(answerForm.FindString(p.mail.last(ownerAddress).body))
+	if err := b.FirstSetup(recorder.AdminAccount, rekey.NewSecret("another-Pass-2"), recorder.AtSeat()); err != nil {
+		t.Fatal(err)
+	}
+	p.later(11 * time.Minute)
+	if got := owner.post(page+"/password", "account", "admin", "challenge", b.challenge()); got.status != 200 {
 		t.Fatalf("status %d", got.status)
 	}
-	if _, err := offline.SubmitAnswer(recorder.AdminAccount, answerForm.FindString(p.mail.last(ownerAddress).body)); !errors.Is(err, rekey.ErrDenied) {
+	if _, err := b.SubmitAnswer(recorder.AdminAccount, answerForm.FindString(p.mail.last(ownerAddress).body)); !errors.Is(err, rekey.ErrDenied) {
 		t.Errorf("an answer under the forgotten key: %v", err)
 	}
 }
@@ -226,7 +260,7 @@ func TestHangUp(t *testing.T) {
 	p := placeWith(t, func(m cloud.Mailer) cloud.Mailer { mailer.Mailer = m; return mailer })
 	b := newBox(t, "Shop")
 	id := strings.TrimPrefix(p.link(b, p.account(ownerAddress)), "/recorders/")
-	who, err := p.cloud.LogIn(t.Context(), ownerAddress, rekey.NewSecret(ownerPassword), netip.MustParseAddr("192.0.2.7"))
+	who, err := p.cloud.LogIn(t.Context(), ownerAddress, rekey.NewSecret(ownerPassword), "", netip.MustParseAddr("192.0.2.7"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,11 +292,11 @@ func TestOffByDefault(t *testing.T) {
 		t.Errorf("linked %v, %v", linked, err)
 	}
 	for _, at := range []string{"http://192.0.2.1", "http://cloud.example", "ftp://x", "https://u:p@x", "https://x/?a=b", ""} {
-		if _, err := b.client.Pair(t.Context(), recorder.AdminAccount, at, recorder.AtSeat()); !errors.Is(err, rekey.ErrInput) {
+		if _, err := b.client.Pair(t.Context(), recorder.AdminAccount, at, atBox, recorder.AtSeat()); !errors.Is(err, rekey.ErrInput) {
 			t.Errorf("%s: %v", at, err)
 		}
 	}
-	if _, err := b.client.Pair(t.Context(), recorder.AdminAccount, "http://127.0.0.1:1", recorder.AtSeat()); !errors.Is(err, rekey.ErrUnreachable) {
+	if _, err := b.client.Pair(t.Context(), recorder.AdminAccount, "http://127.0.0.1:1", atBox, recorder.AtSeat()); !errors.Is(err, rekey.ErrUnreachable) {
 		t.Errorf("nobody there: %v", err)
 	}
 	if _, pending, _ := b.CloudLink(); pending {

@@ -12,7 +12,8 @@ import (
 
 // nonces for the signatures of recorders. One is handed to anybody and costs no
 // memory: it holds its time and is sealed by a key. It is remembered only once a
-// good signature has used it, and only for as long as it would still count.
+// good signature has used it, and only for as long as it would still count. The
+// key is drawn anew at each start, since what was used is forgotten by then.
 type nonces struct {
 	key  []byte
 	now  func() time.Time
@@ -25,7 +26,9 @@ const (
 	nonceLen  = 8 + 16
 )
 
-func newNonces(key []byte, now func() time.Time) *nonces {
+func newNonces(now func() time.Time) *nonces {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
 	return &nonces{key: key, now: now, used: map[string]time.Time{}}
 }
 

@@ -23,6 +23,8 @@ type Owner struct {
 	ID      string // in the security log instead of the address
 	Address string
 	epoch   int64
+	frozen  int64 // see NotMe; 0 = it is not
+	second  bool  // has a second factor
 }
 
 const (
@@ -112,6 +114,7 @@ func (c *Cloud) AskForAccount(ctx context.Context, typed string, password rekey.
 var errConfirm = refuse(rekey.ErrDenied, "the code does not fit; take it from the newest message, within %d minutes, or ask for a new one", int(confirmLife/time.Minute))
 
 // Confirm makes the account, or gives it its new password, and ends its sessions.
+// A frozen account thaws; a second factor stays.
 func (c *Cloud) Confirm(ctx context.Context, id, typed string) (Owner, error) {
 	hashed, ok := wire.HashCode(typed)
 	if !ok {
@@ -137,7 +140,7 @@ func (c *Cloud) Confirm(ctx context.Context, id, typed string) (Owner, error) {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO owners (id, address, password, epoch) VALUES ($1, $2, $3, 1)
-			ON CONFLICT (address) DO UPDATE SET password = excluded.password, epoch = owners.epoch + 1`, "o-"+rand.Text()[:12], address, password)
+			ON CONFLICT (address) DO UPDATE SET password = excluded.password, epoch = owners.epoch + 1, frozen_at = 0`, "o-"+rand.Text()[:12], address, password)
 		if err != nil {
 			return err
 		}
@@ -156,16 +159,21 @@ func (c *Cloud) Confirm(ctx context.Context, id, typed string) (Owner, error) {
 }
 
 func readOwner(ctx context.Context, tx *sql.Tx, address string) (o Owner, hash string, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT id, address, password, epoch FROM owners WHERE address = $1`, address).Scan(&o.ID, &o.Address, &hash, &o.epoch)
+	err = tx.QueryRowContext(ctx, `SELECT id, address, password, epoch, frozen_at, totp <> '' FROM owners WHERE address = $1`, address).
+		Scan(&o.ID, &o.Address, &hash, &o.epoch, &o.frozen, &o.second)
 	return o, hash, err
 }
 
-var errLogin = refuse(rekey.ErrDenied, "address or password is wrong")
+var (
+	errLogin  = refuse(rekey.ErrDenied, "address, password or code is wrong")
+	errFrozen = refuse(rekey.ErrDenied, "the account is frozen, because its owner said in answer to a message that it was somebody else; set a new password by e-mail")
+)
 
-// LogIn checks a password once. Where it does not fit, error and time are the
-// same whether or not there is such an account. A try is charged before the
-// password is looked at.
-func (c *Cloud) LogIn(ctx context.Context, typed string, password rekey.Secret, from netip.Addr) (Owner, error) {
+// LogIn checks a password once and, where the account has a second factor, a
+// code. Where they do not fit, the error is the same whether or not there is such
+// an account, and the time is as long as the password is wrong. A try is charged
+// before anything is looked at.
+func (c *Cloud) LogIn(ctx context.Context, typed string, password rekey.Secret, code string, from netip.Addr) (Owner, error) {
 	address, err := parseAddress(typed)
 	if err != nil {
 		return Owner{}, err
@@ -190,12 +198,24 @@ func (c *Cloud) LogIn(ctx context.Context, typed string, password rekey.Secret, 
 	if err != nil {
 		return Owner{}, err
 	}
-	if !fits || o.ID == "" {
+	wrong := errLogin
+	switch {
+	case !fits || o.ID == "":
+	case o.second:
+		if wrong = c.second(ctx, o, code); wrong == nil && o.frozen != 0 {
+			wrong = errFrozen
+		}
+	case o.frozen != 0:
+		wrong = errFrozen
+	default:
+		wrong = nil
+	}
+	if wrong != nil {
 		actor := o.ID
 		if actor == "" {
 			actor = nobody
 		}
-		return Owner{}, c.noted(ctx, actor, "login", "account", map[string]string{"from": from.String()}, errLogin)
+		return Owner{}, c.noted(ctx, actor, "login", "account", map[string]string{"from": from.String()}, wrong)
 	}
 	if err := c.noted(ctx, o.ID, "login", "account", map[string]string{"from": from.String()}, nil); err != nil {
 		return Owner{}, err
@@ -237,7 +257,7 @@ func (c *Cloud) owner(ctx context.Context, s session) (o Owner, err error) {
 		o, _, err = readOwner(ctx, tx, s.address)
 		return err
 	})
-	if err == nil && o.epoch != s.epoch {
+	if err == nil && (o.epoch != s.epoch || o.frozen != 0) {
 		err = sql.ErrNoRows
 	}
 	return o, err

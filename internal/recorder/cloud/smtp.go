@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"mime"
@@ -25,6 +26,8 @@ type SMTP struct {
 	From     string       // address of the sender
 	User     string       // empty = no log-in
 	Password rekey.Secret // of User
+	CA       []byte       // certificates (PEM) that the server's must lead to; nil = those that this system trusts
+	TLS      bool         // TLS from the start at another port than 465, too
 	Now      func() time.Time
 }
 
@@ -131,26 +134,37 @@ func (s SMTP) dial(ctx context.Context) (*smtp.Client, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
-	if port == "465" {
+	if s.CA != nil {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(s.CA) {
+			return nil, errors.Join(errors.New("the file of the certificate authority holds no certificate (PEM)"), conn.Close())
+		}
+	}
+	implicit := s.TLS || port == "465"
+	if implicit {
 		conn = tls.Client(conn, config)
 	}
 	c, err := smtp.NewClient(conn, host)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	if err := secured(c, conn, port, config); err != nil {
+	if err := s.secured(c, conn, implicit, config); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
-// secured sees to it that nothing leaves in clear, except to this machine.
-func secured(c *smtp.Client, conn net.Conn, port string, config *tls.Config) error {
-	if port == "465" {
+// secured sees to it that nothing leaves in clear, except to this machine where
+// no certificate was named.
+func (s SMTP) secured(c *smtp.Client, conn net.Conn, implicit bool, config *tls.Config) error {
+	if implicit {
 		return nil
 	}
 	if ok, _ := c.Extension("STARTTLS"); ok {
 		return c.StartTLS(config)
+	}
+	if s.CA != nil {
+		return errors.New("the mail server offers no TLS")
 	}
 	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil || !at.Addr().IsLoopback() {

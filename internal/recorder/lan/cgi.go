@@ -69,6 +69,7 @@ var (
 // action is one CGI action: MODULE.action in the table of actions.
 type action struct {
 	admin bool                       // only for accounts of the group admin
+	right recorder.Right             // that an account of the group user must have; empty = none
 	on    func(recorder.Traits) bool // the recorders that have it; nil = all
 	do    func(*cgiCall) error
 }
@@ -99,7 +100,7 @@ func (l *lan) serveCGI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if path, ok := strings.CutPrefix(module, "RPC_Loadfile/"); ok {
-		l.serveFile(w, r, path)
+		l.serveFile(w, r, account, path)
 		return
 	}
 	q, err := parseQuery(r.URL.RawQuery)
@@ -138,7 +139,7 @@ func (c *cgiCall) run(module string) error {
 	if !known || a.on != nil && !a.on(c.traits) {
 		return errInvalid
 	}
-	if a.admin && !c.isAdmin(c.account) {
+	if a.admin && !c.isAdmin(c.account) || a.right != "" && !c.may(c.account, a.right) {
 		return errAuthority
 	}
 	return a.do(c)

@@ -42,11 +42,11 @@ var cgiModules = map[string]map[string]action{
 		"All": {admin: true, do: cgiBackup},
 	},
 	"mediaFileFind.cgi": {
-		"factory.create": {do: cgiFindCreate},
-		"findFile":       {do: cgiFindFile},
-		"findNextFile":   {do: cgiFindNext},
-		"close":          {do: cgiFindClose},
-		"destroy":        {do: cgiFindDestroy},
+		"factory.create": {right: recorder.RightPlayback, do: cgiFindCreate},
+		"findFile":       {right: recorder.RightPlayback, do: cgiFindFile},
+		"findNextFile":   {right: recorder.RightPlayback, do: cgiFindNext},
+		"close":          {right: recorder.RightPlayback, do: cgiFindClose},
+		"destroy":        {right: recorder.RightPlayback, do: cgiFindDestroy},
 	},
 	"log.cgi": {
 		"startFind": {admin: true, do: cgiLogStart},

@@ -7,9 +7,9 @@ import (
 	"rekey/internal/recorder/clips"
 )
 
-// cgiOwner owns finder objects and log searches of CGI: the account, since CGI
-// has no sessions.
-func (c *cgiCall) owner() string { return "cgi:" + c.account }
+// owner owns finder objects and log searches of CGI: the account, since CGI has
+// no sessions. What ends sessions ends them, too.
+func (c *cgiCall) owner() string { return fmt.Sprintf("cgi:%d:%s", c.box.Epoch(c.account), c.account) }
 
 func (c *cgiCall) object() int {
 	id, err := strconv.Atoi(c.q["object"])
@@ -34,7 +34,11 @@ func cgiFindFile(c *cgiCall) error {
 	if err != nil {
 		return err
 	}
-	if n, ok := c.find(c.owner(), c.object(), cond); !ok || n == 0 {
+	n, ok, err := c.find(c.owner(), c.object(), cond)
+	if err != nil {
+		return err
+	}
+	if !ok || n == 0 {
 		return errBadRequest
 	}
 	c.ok()
@@ -48,7 +52,7 @@ func cgiFindNext(c *cgiCall) error {
 	}
 	var page []clips.Clip
 	begun := false
-	if ok := c.finders.with(c.owner(), c.object(), func(f *finder) { page, begun = f.next(count), f.begun }); !ok || !begun {
+	if ok := c.finders.with(c.owner(), c.object(), func(f *finder) { page, begun = c.next(f, count), f.begun }); !ok || !begun {
 		return errBadRequest
 	}
 	c.line("found", len(page))

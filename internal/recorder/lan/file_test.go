@@ -26,7 +26,13 @@ func (g *rig) content(c clips.Clip) string {
 	return string(b)
 }
 
-func (g *rig) aClip() clips.Clip { return g.clips.Find(1, time.Time{}, footageEnds)[0] }
+func (g *rig) clipsOf(channel int) []clips.Clip {
+	found, err := g.clips.Find(channel, time.Time{}, footageEnds)
+	must(g.t, err)
+	return found
+}
+
+func (g *rig) aClip() clips.Clip { return g.clipsOf(1)[0] }
 
 func escaped(path string) string {
 	return strings.NewReplacer("%2F", "/").Replace(url.PathEscape(path))
@@ -79,7 +85,7 @@ func TestFindOverCGI(t *testing.T) {
 			}
 		}
 	}
-	for i, c := range g.clips.Find(2, time.Time{}, footageEnds) {
+	for i, c := range g.clipsOf(2) {
 		if i >= len(paths) || paths[i] != c.Path {
 			t.Errorf("found %v", paths)
 		}

@@ -162,22 +162,29 @@ func (f *finders) destroyAll(owner string) {
 	}
 }
 
-// find begins a search; the result is how many recordings there are.
-func (l *lan) find(owner string, id int, c condition) (n int, ok bool) {
-	var found []clips.Clip
-	if c.matches() {
-		found = l.footage.Find(c.channel, c.from, c.to)
+// find begins a search; the result is how many recordings there are. Of sealed
+// ones nothing is told, not even that there are some: rekey.ErrDenied.
+func (l *lan) find(owner string, id int, c condition) (n int, ok bool, err error) {
+	found, err := l.footage.Find(c.channel, c.from, c.to)
+	if err != nil {
+		return 0, false, err
+	}
+	if !c.matches() {
+		found = nil
 	}
 	ok = l.finders.with(owner, id, func(f *finder) { f.found, f.begun = found, true })
-	return len(found), ok
+	return len(found), ok, nil
 }
 
-// next gives the next page; an empty one is the end.
-func (f *finder) next(count int) []clips.Clip {
+// next gives the next page of what is still there; an empty one is the end.
+func (l *lan) next(f *finder, count int) []clips.Clip {
 	n := min(max(count, 0), maxPage, len(f.found))
 	page := f.found[:n]
 	f.found = f.found[n:]
-	return page
+	return slices.DeleteFunc(page, func(c clips.Clip) bool {
+		_, err := l.footage.Stat(c.Path)
+		return err != nil
+	})
 }
 
 // recording is one found recording as it goes over the wire.

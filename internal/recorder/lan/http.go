@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"rekey/internal/recorder"
-	"rekey/internal/web"
 )
 
 // Limits on what a client may take.
@@ -77,8 +76,6 @@ func (l *lan) serveHTTPS(ctx context.Context, listener net.Listener) error {
 // not at a mux, because footage is asked for with doubled slashes that a mux
 // would clean away.
 func (l *lan) handler() http.Handler {
-	page := web.Secure(http.HandlerFunc(l.front))
-	static := web.Static()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		path := r.URL.Path
@@ -97,10 +94,8 @@ func (l *lan) handler() http.Handler {
 			l.serveSessionFile(w, r)
 		case strings.HasPrefix(path, cgiPrefix):
 			l.serveCGI(w, r)
-		case strings.HasPrefix(path, "/static/"):
-			static.ServeHTTP(w, r)
 		default:
-			page.ServeHTTP(w, r)
+			l.front(w, r)
 		}
 	})
 }

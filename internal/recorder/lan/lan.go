@@ -26,6 +26,7 @@ import (
 
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/clips"
+	webpage "rekey/internal/recorder/page"
 )
 
 // Listeners are where the recorder is reached. Those that are nil are not served.
@@ -58,6 +59,7 @@ type lan struct {
 	envelopes *envelopes
 	warned    *refusals
 	mistakes  *refusals
+	page      http.Handler
 	downloads chan struct{} // one slot for each download that is allowed at a time
 }
 
@@ -86,6 +88,7 @@ func Serve(ctx context.Context, box *recorder.Box, footage *clips.Store, l Liste
 	s.ports = recorder.Ports{HTTP: tcpPort(l.HTTP), HTTPS: tcpPort(l.HTTPS), RTSP: tcpPort(l.RTSP), SDK: tcpPort(l.SDK), Host: hostOf(l.HTTP)}
 	box.Serving(s.ports)
 	g, ctx := errgroup.WithContext(ctx)
+	s.page = webpage.Handler(box, webpage.Options{Footage: footage, HTTPS: s.ports.HTTPS, Off: ctx.Done(), Log: s.log})
 	if l.HTTP != nil {
 		g.Go(func() error { return s.serveHTTP(ctx, l.HTTP) })
 	}

@@ -2,11 +2,13 @@ package lan
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"time"
 
 	"rekey"
+	"rekey/internal/recorder"
 )
 
 const (
@@ -26,7 +28,7 @@ func (l *lan) serveSessionFile(w http.ResponseWriter, r *http.Request) {
 		writeCGI(w, http.StatusUnauthorized, "Invalid Authority!\r\n")
 		return
 	}
-	l.serveFile(w, r, strings.TrimPrefix(r.URL.Path, filePrefix))
+	l.serveFile(w, r, s.account, strings.TrimPrefix(r.URL.Path, filePrefix))
 	l.sessions.touch(s.id)
 }
 
@@ -41,11 +43,20 @@ func (l *lan) cookieSession(r *http.Request) *session {
 	return nil
 }
 
-// serveFile sends one recording. path is the recorder's name for it; clients
-// send it with or without the slash that it begins with.
-func (l *lan) serveFile(w http.ResponseWriter, r *http.Request, path string) {
+// serveFile sends one recording to an account that may see it and take it away,
+// for as long as it may. path is the recorder's name for it; clients send it with
+// or without the slash that it begins with.
+func (l *lan) serveFile(w http.ResponseWriter, r *http.Request, account, path string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		writeCGI(w, http.StatusNotImplemented, "Error\r\nNot Implemented!\r\n")
+		return
+	}
+	epoch := l.box.Epoch(account)
+	may := func() bool {
+		return l.box.Epoch(account) == epoch && l.may(account, recorder.RightPlayback, recorder.RightBackup)
+	}
+	if !may() {
+		writeCGI(w, errAuthority.status, errAuthority.body)
 		return
 	}
 	select {
@@ -60,6 +71,10 @@ func (l *lan) serveFile(w http.ResponseWriter, r *http.Request, path string) {
 		writeCGI(w, http.StatusNotFound, "Error\r\nNot Found!\r\n")
 		return
 	}
+	if errors.Is(err, rekey.ErrDenied) { // sealed
+		writeCGI(w, errAuthority.status, errAuthority.body)
+		return
+	}
 	if err != nil {
 		l.log.ErrorContext(r.Context(), "open a recording", "error", err)
 		writeCGI(w, http.StatusInternalServerError, "Error\r\nInternal Error!\r\n")
@@ -70,5 +85,18 @@ func (l *lan) serveFile(w http.ResponseWriter, r *http.Request, path string) {
 	_ = http.NewResponseController(w).SetWriteDeadline(deadline) // without one the server's holds
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Cache-Control", "no-store")
-	http.ServeContent(w, r, "", time.Time{}, f) // straight from the file, ranges included
+	http.ServeContent(w, r, "", time.Time{}, watched{f, may}) // ranges included
+}
+
+// watched is a recording that ends where whoever reads it may do so no longer.
+type watched struct {
+	io.ReadSeeker
+	may func() bool
+}
+
+func (w watched) Read(p []byte) (int, error) {
+	if !w.may() {
+		return 0, errAuthority
+	}
+	return w.ReadSeeker.Read(p)
 }

@@ -52,8 +52,10 @@ func newRigOf(t *testing.T, c recorder.Config) *rig {
 	must(t, err)
 	box, err := recorder.Open(dir, recorder.Options{Argon: cheap})
 	must(t, err)
-	must(t, clips.Make(recorder.FootageDir(dir), clips.Spec{Channels: 2, Days: 1, ClipSeconds: 1, Now: footageEnds}))
-	store, err := clips.Open(recorder.FootageDir(dir))
+	key, err := box.FootageKey()
+	must(t, err)
+	must(t, clips.Make(recorder.FootageDir(dir), clips.Spec{Channels: 2, Days: 1, ClipSeconds: 1, Now: footageEnds}, key))
+	store, err := clips.Open(recorder.FootageDir(dir), box)
 	must(t, err)
 	g := &rig{t: t, box: box, clips: store, http: &http.Client{
 		Timeout:   20 * time.Second,

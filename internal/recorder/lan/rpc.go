@@ -118,6 +118,7 @@ func (c *rpcCall) params(v any) error {
 // method is one RPC2 method: result and params of its answer, or a fault.
 type method struct {
 	admin bool                       // only for accounts of the group admin
+	right recorder.Right             // that an account of the group user must have; empty = none
 	on    func(recorder.Traits) bool // the recorders that have it; nil = all
 	do    func(*rpcCall) (result, params any, err error)
 }
@@ -193,7 +194,7 @@ func (c *rpcCall) run(at rpcEndpoint) (result, params any, err error) {
 	if !known || m.on != nil && !m.on(c.traits) {
 		return nil, nil, errNoMethod
 	}
-	if m.admin && !c.isAdmin(c.account()) {
+	if m.admin && !c.isAdmin(c.account()) || m.right != "" && !c.may(c.account(), m.right) {
 		return nil, nil, errNoRight
 	}
 	return m.do(c)

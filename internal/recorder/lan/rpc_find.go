@@ -20,7 +20,10 @@ func rpcFindFile(c *rpcCall) (any, any, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	n, ok := c.find(c.owner(), c.req.Object, cond)
+	n, ok, err := c.find(c.owner(), c.req.Object, cond)
+	if err != nil {
+		return nil, nil, err
+	}
 	if !ok {
 		return nil, nil, errNoObject
 	}
@@ -44,7 +47,7 @@ func rpcFindNext(c *rpcCall) (any, any, error) {
 		return nil, nil, errParameter
 	}
 	var found []clips.Clip
-	if !c.finders.with(c.owner(), c.req.Object, func(f *finder) { found = f.next(p.Count) }) {
+	if !c.finders.with(c.owner(), c.req.Object, func(f *finder) { found = c.next(f, p.Count) }) {
 		return nil, nil, errNoObject
 	}
 	infos := []recording{}

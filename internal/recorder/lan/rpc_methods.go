@@ -49,12 +49,12 @@ var sessionMethods = map[string]method{
 	"configManager.getConfig": {admin: true, do: rpcGetConfig},
 	"configManager.setConfig": {admin: true, do: rpcSetConfig},
 
-	"mediaFileFind.factory.create": {do: rpcFindCreate},
-	"mediaFileFind.findFile":       {do: rpcFindFile},
-	"mediaFileFind.getCount":       {do: rpcFindCount},
-	"mediaFileFind.findNextFile":   {do: rpcFindNext},
-	"mediaFileFind.close":          {do: rpcFindClose},
-	"mediaFileFind.destroy":        {do: rpcFindDestroy},
+	"mediaFileFind.factory.create": {right: recorder.RightPlayback, do: rpcFindCreate},
+	"mediaFileFind.findFile":       {right: recorder.RightPlayback, do: rpcFindFile},
+	"mediaFileFind.getCount":       {right: recorder.RightPlayback, do: rpcFindCount},
+	"mediaFileFind.findNextFile":   {right: recorder.RightPlayback, do: rpcFindNext},
+	"mediaFileFind.close":          {right: recorder.RightPlayback, do: rpcFindClose},
+	"mediaFileFind.destroy":        {right: recorder.RightPlayback, do: rpcFindDestroy},
 
 	"log.startFind":  {admin: true, do: rpcLogStart},
 	"log.getCount":   {admin: true, do: rpcLogCount},

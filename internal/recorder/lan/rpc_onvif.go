@@ -12,7 +12,7 @@ import (
 // gets 268632070, user not valid, and costs no try: an admin may read the list.
 
 func rpcONVIFUsers(c *rpcCall) (any, any, error) {
-	return true, map[string]any{"users": rpcListed(c.box.ONVIFAccounts(), nil)}, nil
+	return true, map[string]any{"users": rpcListed(c.box.ONVIFAccounts())}, nil
 }
 
 // covered reads the parameters of a call that holds a password.

@@ -20,18 +20,18 @@ type rpcUser struct {
 }
 
 func rpcUsers(c *rpcCall) (any, any, error) {
-	rights := map[string][]string{}
-	for _, g := range groups() {
-		rights[g.Name] = g.AuthorityList
+	users := rpcListed(c.box.Accounts())
+	for i := range users {
+		users[i].AuthorityList = c.authorities(users[i].Name)
 	}
-	return true, map[string]any{"users": rpcListed(c.box.Accounts(), rights)}, nil
+	return true, map[string]any{"users": users}, nil
 }
 
-func rpcListed(accounts []rekey.Account, rights map[string][]string) []rpcUser {
+func rpcListed(accounts []rekey.Account) []rpcUser {
 	users := []rpcUser{}
 	for i, a := range accounts {
 		users = append(users, rpcUser{
-			AuthorityList: rights[a.Group], Group: a.Group, ID: i + 1, Memo: a.Memo, Name: a.Name, Password: masked,
+			Group: a.Group, ID: i + 1, Memo: a.Memo, Name: a.Name, Password: masked,
 			PasswordModifiedTime: changedAt(a.Changed), Reserved: a.Reserved, Sharable: true,
 		})
 	}

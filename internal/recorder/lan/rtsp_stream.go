@@ -2,6 +2,7 @@ package lan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
 
+	"rekey"
+	"rekey/internal/recorder"
 	"rekey/internal/recorder/clips"
 )
 
@@ -34,23 +37,38 @@ func newDescription() *description.Session {
 // first, and ok = false at the end.
 type source func() (u clips.Unit, ok bool)
 
-// sourceOf finds what a URL asks for; nil = there is no such thing.
-func (l *lan) sourceOf(path, rawQuery string) source {
+// errNoSource: there is no such thing.
+var errNoSource = fmt.Errorf("%w: no such stream", rekey.ErrNotFound)
+
+// sourceOf finds what a URL asks for.
+func (l *lan) sourceOf(path, rawQuery string) (source, error) {
 	q, err := parseQuery(rawQuery)
 	if err != nil {
-		return nil
+		return nil, errNoSource
 	}
 	channel, err := strconv.Atoi(q["channel"])
 	if err != nil || channel < 1 || channel > l.box.Info().Channels {
-		return nil
+		return nil, errNoSource
 	}
 	switch {
 	case path == "/cam/playback", path == "/cam/realmonitor" && q["starttime"] != "":
 		return l.playback(channel, q["starttime"], q["endtime"])
 	case path == "/cam/realmonitor":
-		return live(channel, l.box.Now())
+		return live(channel, l.box.Now()), nil
 	}
-	return nil
+	return nil, errNoSource
+}
+
+// refuseStream is the answer where there is no source. Recordings that are
+// sealed are not told as missing.
+func refuseStream(err error) *base.Response {
+	switch {
+	case errors.Is(err, rekey.ErrDenied):
+		return forbiddenRTSP()
+	case errors.Is(err, rekey.ErrNotFound):
+		return &base.Response{StatusCode: base.StatusNotFound}
+	}
+	return &base.Response{StatusCode: base.StatusInternalServerError}
 }
 
 // live is the picture of a channel from now on.
@@ -65,22 +83,26 @@ func live(channel int, now time.Time) source {
 }
 
 // playback is the recordings of a channel that overlap the time, one after the other.
-func (l *lan) playback(channel int, start, end string) source {
+func (l *lan) playback(channel int, start, end string) (source, error) {
 	const layout = "2006_01_02_15_04_05"
 	from, err := time.Parse(layout, start)
 	if err != nil {
-		return nil
+		return nil, errNoSource
 	}
 	to := from.Add(oneDay)
 	if end != "" {
 		if to, err = time.Parse(layout, end); err != nil {
-			return nil
+			return nil, errNoSource
 		}
 	}
-	found := l.footage.Find(channel, from, to)
-	if len(found) == 0 {
-		return nil
+	found, err := l.footage.Find(channel, from, to)
+	if err != nil {
+		return nil, err
 	}
+	if len(found) == 0 {
+		return nil, errNoSource
+	}
+	var playing clips.Clip
 	var units []clips.Unit
 	var shown time.Duration
 	return func() (clips.Unit, bool) {
@@ -88,15 +110,18 @@ func (l *lan) playback(channel int, start, end string) source {
 			if len(found) == 0 {
 				return clips.Unit{}, false
 			}
-			if units, err = l.footage.Units(found[0].Path); err != nil {
+			playing, found = found[0], found[1:]
+			if units, err = l.footage.Units(playing.Path); err != nil {
 				return clips.Unit{}, false
 			}
-			found = found[1:]
+		}
+		if _, err := l.footage.Stat(playing.Path); err != nil { // sealed or erased since
+			return clips.Unit{}, false
 		}
 		u := clips.Unit{NALUs: units[0].NALUs, At: shown}
 		units, shown = units[1:], shown+clips.FrameDuration
 		return u, true
-	}
+	}, nil
 }
 
 // viewer is one RTSP session.
@@ -104,6 +129,7 @@ type viewer struct {
 	stream  *gortsplib.ServerStream
 	account string
 	epoch   uint64
+	right   recorder.Right
 	next    source
 	ctx     context.Context //nolint:containedctx // ends with the session, not with a call
 	cancel  context.CancelFunc
@@ -112,11 +138,15 @@ type viewer struct {
 
 // OnDescribe tells what a stream is made of.
 func (f *rtspDoor) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
-	if _, refusal := f.login(ctx.Conn, ctx.Request); refusal != nil {
+	peer, refusal := f.login(ctx.Conn, ctx.Request)
+	if refusal != nil {
 		return refusal, nil, nil
 	}
-	if f.sourceOf(ctx.Path, ctx.Query) == nil {
-		return &base.Response{StatusCode: base.StatusNotFound}, nil, nil
+	if !f.may(peer.account, rightOfStream(ctx.Path, ctx.Query)) {
+		return forbiddenRTSP(), nil, nil
+	}
+	if _, err := f.sourceOf(ctx.Path, ctx.Query); err != nil {
+		return refuseStream(err), nil, nil
 	}
 	return &base.Response{StatusCode: base.StatusOK}, f.about, nil
 }
@@ -127,18 +157,22 @@ func (f *rtspDoor) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Respon
 	if refusal != nil {
 		return refusal, nil, nil
 	}
+	right := rightOfStream(ctx.Path, ctx.Query)
+	if !f.may(peer.account, right) {
+		return forbiddenRTSP(), nil, nil
+	}
 	if v, again := ctx.Session.UserData().(*viewer); again {
 		return &base.Response{StatusCode: base.StatusOK}, v.stream, nil
 	}
-	next := f.sourceOf(ctx.Path, ctx.Query)
-	if next == nil {
-		return &base.Response{StatusCode: base.StatusNotFound}, nil, nil
+	next, err := f.sourceOf(ctx.Path, ctx.Query)
+	if err != nil {
+		return refuseStream(err), nil, nil
 	}
 	stream := &gortsplib.ServerStream{Server: f.server, Desc: newDescription()}
 	if err := stream.Initialize(); err != nil {
 		return &base.Response{StatusCode: base.StatusInternalServerError}, nil, fmt.Errorf("make a stream: %w", err)
 	}
-	v := &viewer{stream: stream, account: peer.account, epoch: peer.epoch, next: next}
+	v := &viewer{stream: stream, account: peer.account, epoch: peer.epoch, right: right, next: next}
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	ctx.Session.SetUserData(v)
 	return &base.Response{StatusCode: base.StatusOK}, stream, nil
@@ -153,6 +187,9 @@ func (f *rtspDoor) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response
 	v, ok := ctx.Session.UserData().(*viewer)
 	if !ok {
 		return &base.Response{StatusCode: base.StatusMethodNotValidInThisState}, nil
+	}
+	if peer.account != v.account || !f.may(v.account, v.right) {
+		return forbiddenRTSP(), nil
 	}
 	if !v.playing {
 		v.playing = true

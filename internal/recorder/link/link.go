@@ -1,6 +1,7 @@
 // Package link is the recorder's half of its cloud link: it pairs the box with
 // a cloud, and then keeps asking how the link stands. Every connection goes out
-// from the box; while there is no link it makes none.
+// from the box; while there is no link it makes none. After a reset by the button
+// it asks on while the box is locked, for the link of before.
 package link
 
 import (
@@ -8,6 +9,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +21,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"rekey"
@@ -30,9 +33,9 @@ import (
 // Client keeps the cloud link of one box.
 type Client struct {
 	box   *recorder.Box
-	http  *http.Client
 	log   *slog.Logger
 	pause time.Duration // between two polls, and the first after a failure
+	most  time.Duration // the longest
 }
 
 // The waits: after each failure twice as long as before, up to mostPause.
@@ -45,10 +48,27 @@ const (
 
 // New makes the client of a box. Nothing is sent until Pair, or until Run finds a link.
 func New(box *recorder.Box, log *slog.Logger) *Client {
-	return &Client{box: box, log: log, pause: firstPause, http: &http.Client{
+	return &Client{box: box, log: log, pause: firstPause, most: mostPause}
+}
+
+// line is how one cloud is reached.
+type line struct {
+	at   recorder.CloudAddress
+	http *http.Client
+}
+
+func lineTo(at recorder.CloudAddress) (*line, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if at.CA != nil {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(at.CA) {
+			return nil, fmt.Errorf("%w: the file of the certificate authority holds no certificate (PEM)", rekey.ErrInput)
+		}
+	}
+	return &line{at, &http.Client{
 		Transport: &http.Transport{
 			DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+			TLSClientConfig:       config,
 			TLSHandshakeTimeout:   10 * time.Second,
 			ResponseHeaderTimeout: wire.Hold + callTime,
 			MaxIdleConns:          2,
@@ -56,7 +76,28 @@ func New(box *recorder.Box, log *slog.Logger) *Client {
 		},
 		// A cloud that has moved is paired anew: what is signed goes to nobody else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}}, nil
+}
+
+func (n *line) close() { n.http.CloseIdleConnections() }
+
+// maxCA bounds the file of a certificate authority, in bytes: it is kept with the link.
+const maxCA = 16 << 10
+
+// CheckAddress gives the address of a cloud as it is kept, or rekey.ErrInput.
+func CheckAddress(a recorder.CloudAddress) (recorder.CloudAddress, error) {
+	var err error
+	if a.URL, err = CheckURL(a.URL); err != nil {
+		return a, err
+	}
+	if len(a.CA) > maxCA {
+		return a, fmt.Errorf("%w: the file of the certificate authority has more than %d bytes", rekey.ErrInput, maxCA)
+	}
+	n, err := lineTo(a)
+	if err == nil {
+		n.close()
+	}
+	return a, err
 }
 
 // CheckURL gives the address of a cloud as it is kept, or rekey.ErrInput. Beyond
@@ -75,35 +116,45 @@ func CheckURL(typed string) (string, error) {
 	return u.Scheme + "://" + strings.ToLower(u.Host), nil
 }
 
-// Pair begins a link for an admin and gives the code that its owner types at the
+// Pair begins a link for an admin who steps up for it, and gives the code that its owner types at the
 // cloud within wire.CodeLife. Where the cloud cannot be reached, nothing is left
 // of the pairing.
-func (c *Client) Pair(ctx context.Context, actor, cloud string, from recorder.Client) (rekey.Secret, error) {
-	at, err := CheckURL(cloud)
+func (c *Client) Pair(ctx context.Context, actor, cloud string, by recorder.StepUp, from recorder.Client) (rekey.Secret, error) {
+	return c.PairAt(ctx, actor, recorder.CloudAddress{URL: cloud}, by, from)
+}
+
+// PairAt is Pair with a cloud whose certificate leads to an authority of its own.
+func (c *Client) PairAt(ctx context.Context, actor string, at recorder.CloudAddress, by recorder.StepUp, from recorder.Client) (rekey.Secret, error) {
+	at, err := CheckAddress(at)
 	if err != nil {
 		return rekey.Secret{}, err
 	}
 	if err := c.box.MayLinkCloud(actor); err != nil {
 		return rekey.Secret{}, err
 	}
+	n, err := lineTo(at)
+	if err != nil {
+		return rekey.Secret{}, err
+	}
+	defer n.close()
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	about, err := c.about(ctx, at)
+	about, err := n.about(ctx)
 	if err != nil {
 		return rekey.Secret{}, err
 	}
 	key, err := recovery.ParseDeskKey([]byte(about.PublicKey))
 	if err != nil {
-		return rekey.Secret{}, fmt.Errorf("%w: %s sends no key; is it a rekey cloud?", rekey.ErrUnreachable, at)
+		return rekey.Secret{}, fmt.Errorf("%w: %s sends no key; is it a rekey cloud?", rekey.ErrUnreachable, at.URL)
 	}
-	l, enrolment, err := c.box.BeginCloudLink(actor, at, key, from)
+	l, enrolment, err := c.box.BeginCloudLink(actor, at, key, by, from)
 	if err != nil {
 		return rekey.Secret{}, err
 	}
 	enrolment.Serial, enrolment.Firmware = "", "" // not the cloud's business
 	code := wire.NewCode()
 	hash, _ := wire.HashCode(code)
-	err = c.send(ctx, l, about.Nonce, wire.PathPair, wire.Pair{
+	err = n.post(ctx, l, about.Nonce, wire.PathPair, wire.Pair{
 		Key: l.Key.Public().(ed25519.PublicKey), CodeHash: hash, Name: c.box.Info().Name, Enrolment: enrolment,
 	}, nil)
 	if err != nil {
@@ -112,17 +163,31 @@ func (c *Client) Pair(ctx context.Context, actor, cloud string, from recorder.Cl
 	return rekey.NewSecret(code), nil
 }
 
+// standing is the link to keep: the box's own, or the one of before a reset while
+// its owner may release the lock.
+func (c *Client) standing() (recorder.CloudLink, bool, error) {
+	l, is, err := c.box.CloudLink()
+	if is || err != nil {
+		return l, is, err
+	}
+	return c.box.FormerCloud()
+}
+
 // Run keeps the link until ctx ends.
 func (c *Client) Run(ctx context.Context) error {
-	defer c.http.CloseIdleConnections()
 	for ctx.Err() == nil {
 		changed := c.box.CloudChanged()
-		l, linked, err := c.box.CloudLink()
+		l, linked, err := c.standing()
+		var n *line
+		if linked {
+			n, err = lineTo(l.CloudAddress)
+		}
 		if err != nil {
 			c.log.Error("cloud link cannot be read", "error", err)
 		}
-		if linked {
-			c.keep(ctx, l, changed)
+		if n != nil {
+			c.keep(ctx, n, l, changed)
+			n.close()
 			continue
 		}
 		select {
@@ -135,21 +200,23 @@ func (c *Client) Run(ctx context.Context) error {
 
 // keep polls until the box's link changes or ctx ends. Where the box has
 // forgotten the link, the cloud is told so while its key is still at hand.
-func (c *Client) keep(ctx context.Context, l recorder.CloudLink, changed <-chan struct{}) {
+func (c *Client) keep(ctx context.Context, n *line, l recorder.CloudLink, changed <-chan struct{}) {
 	while, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	defer watch.Wait()
 	defer stop()
-	go func() {
+	watch.Go(func() {
 		select {
 		case <-changed:
 			stop()
 		case <-while.Done():
 		}
-	}()
+	})
 	wait := c.pause
 	for while.Err() == nil {
-		status, err := c.poll(while, l)
+		status, err := n.poll(while, l)
 		if err == nil {
-			err = c.follow(l, status)
+			err = c.follow(while, n, l, status)
 		}
 		if err == nil {
 			wait = c.pause
@@ -161,89 +228,106 @@ func (c *Client) keep(ctx context.Context, l recorder.CloudLink, changed <-chan 
 		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // only spreads the calls
 		}
 		if err != nil {
-			wait = min(2*wait, mostPause)
+			wait = min(2*wait, c.most)
 		}
 	}
 	if ctx.Err() == nil {
-		c.leave(ctx, l)
+		c.leave(ctx, n, l)
 	}
 }
 
-func (c *Client) poll(ctx context.Context, l recorder.CloudLink) (wire.Status, error) {
-	var status wire.Status
+// stateOf is what the box takes its link to be.
+func stateOf(l recorder.CloudLink) wire.State {
+	switch {
+	case l.Former:
+		return wire.Reset
+	case l.Linked:
+		return wire.Linked
+	}
+	return wire.Pending
+}
+
+func (n *line) poll(ctx context.Context, l recorder.CloudLink) (status wire.Status, err error) {
 	ctx, cancel := context.WithTimeout(ctx, wire.Hold+2*callTime)
 	defer cancel()
-	about, err := c.about(ctx, l.URL)
-	if err != nil {
-		return status, err
-	}
-	known := wire.Pending
-	if l.Linked {
-		known = wire.Linked
-	}
-	return status, c.send(ctx, l, about.Nonce, wire.PathPoll, wire.Poll{Known: known}, &status)
+	return status, n.say(ctx, l, wire.PathPoll, wire.Poll{Known: stateOf(l)}, &status)
 }
 
-// follow does at the box what the cloud says.
-func (c *Client) follow(l recorder.CloudLink, s wire.Status) error {
+// follow does at the box what the cloud says, and tells the cloud of a reset that
+// it has not heard of.
+func (c *Client) follow(ctx context.Context, n *line, l recorder.CloudLink, s wire.Status) error {
 	switch {
 	case s.State == wire.Ended:
 		return c.box.CloudEnded(l.Key, s.Why)
+	case s.State == wire.Reset && !l.Former:
+		return c.box.CloudEnded(l.Key, "the cloud takes the recorder for one that was reset")
+	case l.Former && s.State == wire.Linked:
+		return n.say(ctx, l, wire.PathUnlink, wire.Unlink{Why: resetWords, Reset: true}, nil)
 	case s.State == wire.Linked && !l.Linked:
 		return c.box.CloudLinked(l.Key, s.Owner)
 	}
 	return nil
 }
 
+const resetWords = "the recorder was reset by its button"
+
 // leave says farewell for a link that the box has forgotten. It is said once:
 // where it does not arrive, the cloud sees no more of this recorder, and what it
 // still holds opens nothing.
-func (c *Client) leave(ctx context.Context, old recorder.CloudLink) {
-	now, linked, err := c.box.CloudLink()
+func (c *Client) leave(ctx context.Context, n *line, old recorder.CloudLink) {
+	now, linked, err := c.standing()
 	if err != nil || linked && now.Key.Equal(old.Key) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, farewell)
 	defer cancel()
 	why := "unlinked at the recorder"
-	if !c.box.Initialised() {
-		why = "the recorder was reset by its button"
+	switch {
+	case old.Former:
+		why = "its lock was released"
+	case !c.box.Initialised():
+		why = resetWords
 	}
-	about, err := c.about(ctx, old.URL)
-	if err == nil {
-		err = c.send(ctx, old, about.Nonce, wire.PathUnlink, wire.Unlink{Why: why}, nil)
-	}
-	if err != nil {
+	if err := n.say(ctx, old, wire.PathUnlink, wire.Unlink{Why: why}, nil); err != nil {
 		c.log.Warn("the cloud was not told that the link is over", "cloud", old.URL, "error", err)
 	}
 }
 
-func (c *Client) about(ctx context.Context, at string) (about wire.Cloud, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at+wire.PathCloud, nil)
+func (n *line) about(ctx context.Context) (about wire.Cloud, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, n.at.URL+wire.PathCloud, nil)
 	if err != nil {
 		return about, err
 	}
-	return about, c.do(r, &about)
+	return about, n.do(r, &about)
 }
 
-func (c *Client) send(ctx context.Context, l recorder.CloudLink, nonce, path string, message, into any) error {
+// say sends one signed message, with a nonce that is asked for.
+func (n *line) say(ctx context.Context, l recorder.CloudLink, path string, message, into any) error {
+	about, err := n.about(ctx)
+	if err != nil {
+		return err
+	}
+	return n.post(ctx, l, about.Nonce, path, message, into)
+}
+
+func (n *line) post(ctx context.Context, l recorder.CloudLink, nonce, path string, message, into any) error {
 	body, err := json.Marshal(message)
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.URL+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, n.at.URL+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set(wire.Header, wire.Sign(l.Key, path, nonce, body))
-	return c.do(r, into)
+	return n.do(r, into)
 }
 
 // do makes one call. Nothing of what the cloud says in a refusal is repeated.
-func (c *Client) do(r *http.Request, into any) error {
-	answer, err := c.http.Do(r)
+func (n *line) do(r *http.Request, into any) error {
+	answer, err := n.http.Do(r)
 	if err != nil {
 		return fmt.Errorf("%w: call the cloud: %w", rekey.ErrUnreachable, err)
 	}

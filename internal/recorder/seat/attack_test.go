@@ -15,9 +15,13 @@ import (
 // everyPath is every screen and every deed of the seat.
 var everyPath = map[string][]string{
 	"GET": {"/", "/info", "/setup", "/login", "/recovery", "/live.jpg", "/label", "/label.svg", "/label.pdf", "/menu", "/menu/log", userPath, userPath + "/admin", "/nowhere",
-		"/login/code", securityPath, securityPath + "/on", securityPath + "/off", securityPath + "/sheet"},
-	"POST": {"/setup", "/login", "/logout", "/recovery", "/recovery/answer", "/menu/support", "/menu/review", userPath + "/admin", "/nowhere",
-		"/login/code", securityPath + "/on", securityPath + "/confirm", securityPath + "/off", securityPath + "/sheet", securityPath + "/support"},
+		"/login/code", securityPath, securityPath + "/on", securityPath + "/off", securityPath + "/sheet",
+		supportPath, backupPath, progressPath, recordingsPath, unsealPath, erasePath, activatePath, releasePath,
+		servicesPath, firmwarePath, reviewPath, userPath + "/+add", userPath + "/admin/code", userPath + "/admin/second", userPath + "/admin/delete"},
+	"POST": {"/setup", "/login", "/logout", "/recovery", "/recovery/answer", "/recovery/check", "/menu/support", "/menu/review", userPath + "/admin", "/nowhere",
+		"/login/code", securityPath + "/on", securityPath + "/confirm", securityPath + "/off", securityPath + "/sheet", supportPath, backupPath, backupPath + "/cancel",
+		recordingsPath + "/password", recordingsPath + "/sheet", unsealPath, unsealPath + "/answer", erasePath, activatePath + "/sheet", releasePath, releasePath + "/answer",
+		"/menu/notices", servicesPath, servicesPath + "/lock", firmwarePath, userPath + "/+add", userPath + "/admin/rights", userPath + "/admin/phones", userPath + "/admin/code", userPath + "/admin/second", userPath + "/admin/delete"},
 }
 
 func TestNothingWithoutTheSeatToken(t *testing.T) {

@@ -2,6 +2,7 @@ package seat
 
 import (
 	"bytes"
+	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -16,6 +17,18 @@ import (
 	"rekey/internal/rekeytest/browser"
 	"rekey/recovery"
 )
+
+// chromium is the browser of all tests here.
+var chromium browser.Shared
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := chromium.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 // looks are those under which every page must be good.
 var looks = []browser.Look{browser.Desktop, browser.DesktopDark, browser.Phone, browser.PhoneDark}
@@ -39,6 +52,13 @@ func keepPicture(t *testing.T, tab *browser.Tab, name string) {
 		}
 	}
 	tab.Look(browser.Desktop)
+}
+
+// typeAnswer types a temporary password and waits for its marks, which move what
+// is below.
+func typeAnswer(tab *browser.Tab, code string) {
+	tab.Type("#answer", code)
+	tab.AwaitText("All groups are typed right.")
 }
 
 // scan reads the QR code on the page from the screen, as a telephone does.
@@ -72,7 +92,7 @@ func TestByMouse(t *testing.T) {
 	if err := n.box.AddAccount("admin", rekey.Account{Name: "ann", Group: recorder.GroupUser}, rekey.NewSecret("Ann-Was-Here-1"), recorder.AtSeat()); err != nil {
 		t.Fatal(err)
 	}
-	tab := browser.Start(t).Tab(t)
+	tab := chromium.Tab(t)
 
 	tab.Open(n.base + "/")
 	show(t, tab, "enter")
@@ -110,10 +130,11 @@ func TestByMouse(t *testing.T) {
 	}
 	code := n.rightAnswer(t)
 	tab.Type("#answer", mistype(code))
+	tab.AwaitText("Group 4 ✓ right") // what marks it moves the button
 	tab.Press("OK")
 	tab.Wants("Group 2 is mistyped. Nothing was spent", "5 attempts left")
 	show(t, tab, "challenge-mistyped")
-	tab.Type("#answer", code)
+	typeAnswer(tab, code)
 	tab.Press("OK")
 
 	tab.Wants("Main Menu > Settings > System > Account > User", "nothing else is open")
@@ -144,8 +165,15 @@ func TestByMouse(t *testing.T) {
 	tab.Press("Log in")
 	tab.Wants("Logged in as admin", "Look through the recorder")
 	show(t, tab, "menu-review")
-	tab.Press("I have looked through it")
-	tab.Wants("Logged in as admin")
+	tab.Press("Look through the recorder")
+	tab.Wants("10 of 10 left", "Recovery sheet")
+	show(t, tab, "review")
+	tab.Press("Skip: Recordings")
+	tab.Press("Done: Users")
+	tab.Wants("8 of 10 left", "Skipped by admin", "Done by admin")
+	show(t, tab, "review-begun")
+	tab.Press("Main Menu")
+	tab.Wants("8 things left")
 	show(t, tab, "menu")
 	tab.Press("System > Account > User")
 	show(t, tab, "users")
@@ -162,7 +190,7 @@ func TestByMouse(t *testing.T) {
 	n.pass(31 * time.Second)
 	tab.Press("Get a challenge")
 	for _, a := range n.wrongAnswers(t, 5) {
-		tab.Type("#answer", a)
+		typeAnswer(tab, a)
 		tab.Press("OK")
 	}
 	tab.Wants("it was the last attempt")
@@ -178,7 +206,7 @@ func TestByMouse(t *testing.T) {
 func TestFirstSetupByMouse(t *testing.T) {
 	t.Parallel()
 	n := newBench(t, "")
-	tab := browser.Start(t).Tab(t)
+	tab := chromium.Tab(t)
 	tab.Open(n.base + "/")
 	tab.Type("#token", n.token.Reveal())
 	tab.Press("Enter")

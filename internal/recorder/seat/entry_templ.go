@@ -43,7 +43,7 @@ func entryBody(v EntryView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = web.Input(web.Field{Label: "Seat token", Name: "token", Class: "code", Required: true, Autofocus: true, MaxLength: "40", Hint: "Four groups of four, e.g. ABCD-EFGH-2345-WXYZ"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.Input(web.Field{Label: "Seat token", Name: "token", Class: "code grouped", Required: true, Autofocus: true, MaxLength: "40", Hint: "Four groups of four, e.g. ABCD-EFGH-2345-WXYZ"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -23,6 +23,7 @@ import (
 	"rekey"
 	"rekey/internal/argon"
 	"rekey/internal/recorder"
+	"rekey/internal/recorder/backup"
 	"rekey/recovery"
 	"rekey/seclog"
 )
@@ -48,6 +49,10 @@ type bench struct {
 	skew  atomic.Int64 // added to the box's clocks
 	log   *logBuffer
 	off   chan struct{} // closed: the recorder is switched off
+
+	footage backup.Footage // see withFootage
+	backups *backup.Copier
+	usb     string
 }
 
 type logBuffer struct {
@@ -142,7 +147,8 @@ func (n *bench) serve(t *testing.T) {
 	}
 	n.base = "http://" + l.Addr().String()
 	h := Handler(n.box, Options{
-		Token: n.token, SupportPhone: phone, Desk: "desk.example", Addresses: []string{"192.0.2.10"}, Off: n.off,
+		Entry: NewEntry(n.token, n.box.Now), SupportPhone: phone, Desk: "desk.example", Addresses: []string{"192.0.2.10"}, Off: n.off,
+		Footage: n.footage, Backup: n.backups,
 		Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}

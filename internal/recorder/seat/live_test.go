@@ -10,7 +10,6 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -19,41 +18,6 @@ import (
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/clips"
 )
-
-func TestSplit(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		query             string
-		channels          int
-		size, first, last int
-		choices           int
-	}{
-		{"", 1, 1, 1, 1, 1},
-		{"", 2, 4, 1, 2, 2},
-		{"", 8, 9, 1, 8, 3},
-		{"", 64, 16, 1, 16, 4},
-		{"view=16&camera=64", 64, 16, 49, 64, 4},
-		{"view=4&camera=6", 8, 4, 5, 8, 3},
-		{"view=1&camera=3", 8, 1, 3, 3, 3},
-		{"view=9&camera=20", 20, 9, 19, 20, 4},
-		{"view=5&camera=0", 8, 9, 1, 8, 3},
-		{"view=-1&camera=9", 8, 9, 1, 8, 3},
-		{"view=99999999999999999999&camera=x", 8, 9, 1, 8, 3},
-	} {
-		q, err := url.ParseQuery(c.query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := splitOf(q, c.channels)
-		if p.size != c.size || p.first != c.first || p.last() != c.last || len(p.choices()) != c.choices || p.side()*p.side() != p.size {
-			t.Errorf("%s of %d: %+v, to %d", c.query, c.channels, p, p.last())
-		}
-		q, err = url.ParseQuery(p.query()[1:])
-		if again := splitOf(q, c.channels); err != nil || again != p {
-			t.Errorf("%s leads to %+v instead of %+v", p.query(), again, p)
-		}
-	}
-}
 
 func decoded(t *testing.T, data []byte) image.Image {
 	t.Helper()
@@ -136,8 +100,10 @@ func TestLiveEnds(t *testing.T) {
 			n.pass(2 * time.Hour)
 		},
 		"reset": func(t *testing.T, n *bench, _ io.Reader) {
-			if _, err := n.box.Press(12 * time.Second); err != nil {
-				t.Error(err)
+			for _, held := range []time.Duration{12 * time.Second, time.Second} {
+				if _, err := n.box.Press(held); err != nil {
+					t.Error(err)
+				}
 			}
 		},
 	} {
@@ -232,4 +198,27 @@ func TestNoPicturesFromOutside(t *testing.T) {
 	if !strings.HasPrefix(p.got.body, "%PDF-1.4") || p.got.header.Get("Content-Type") != "application/pdf" {
 		t.Errorf("no PDF in factory state: %d %v", p.got.status, p.got.header)
 	}
+}
+
+// TestTooManyScreens: the live view is one monitor; who opens it again and again
+// holds only so many connections.
+func TestTooManyScreens(t *testing.T) {
+	t.Parallel()
+	n := newBench(t, lostPassword)
+	p := n.owner(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for range maxViewers {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.base+"/live?view=1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := p.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		watch(t, res.Body, 1)
+	}
+	p.get("/live").want(429, "budget")
 }

@@ -10,6 +10,7 @@ import (
 
 	"rekey"
 	"rekey/internal/recorder"
+	"rekey/internal/recorder/say"
 	"rekey/internal/web"
 	"rekey/recovery"
 )
@@ -18,15 +19,16 @@ import (
 type login struct {
 	account string
 	epoch   uint64                         // of the account when it began; dead when it has risen
-	grant   *recovery.Grant                // not nil: came in by a temporary password, may only set a new one
+	door    door                           // not nil: may only set a new password
 	closed  func()                         // tells the box that it is over
 	idle    *time.Timer                    // does so when nobody is there any more
 	offer   atomic.Pointer[recorder.Offer] // a key for an authenticator that waits for its first code
 }
 
 // LoginView is the log-in to the Main Menu: POST /login, fields account and
-// password. While a challenge is open, password takes the temporary one, too. An
-// account with a second factor goes on at /login/code: see CodeView.
+// password. While a challenge is open, password takes the temporary one, too, and
+// while an activation code waits for the account, that code. An account with a
+// second factor goes on at /login/code: see CodeView.
 type LoginView struct {
 	Page          string `json:"page"` // "login"
 	Account       string `json:"account"`
@@ -46,9 +48,7 @@ func (s *seat) showLogin(w http.ResponseWriter, r *http.Request) {
 	s.respondLogin(w, r, recorder.AdminAccount, nil)
 }
 
-// logIn takes the account's password or, while a challenge is open for the
-// account, the temporary one. Which of the two was typed shows in its check
-// symbols, so that neither costs a try of the other.
+// logIn takes the account's password, or a code that opens one door.
 func (s *seat) logIn(w http.ResponseWriter, r *http.Request) {
 	if !parseForm(w, r) {
 		return
@@ -58,21 +58,17 @@ func (s *seat) logIn(w http.ResponseWriter, r *http.Request) {
 		s.respondLogin(w, r, account, &badForm{"Type a user name and a password."})
 		return
 	}
-	state, err := s.box.GuardState()
-	if err != nil {
-		web.Fail(w, r, err)
+	if d, tried, err := s.byCode(account, pw); err != nil {
+		s.respondLogin(w, r, account, err)
 		return
-	}
-	if state.Open && state.Account == account && looksLikeAnswer(pw) {
-		grant, err := s.box.SubmitAnswer(account, pw.Reveal())
-		if err != nil {
-			s.respondLogin(w, r, account, err)
-			return
-		}
-		s.openOneDoor(w, r, grant)
+	} else if tried {
+		s.openDoor(w, r, account, d)
 		return
 	}
 	epoch, half, err := s.box.LogIn(account, pw, recorder.AtSeat())
+	if refused, ok := errors.AsType[*rekey.LoginError](err); ok && say.LooksLikeCode(pw) {
+		err = noCodeWaits{refused}
+	}
 	if err != nil {
 		s.respondLogin(w, r, account, err)
 		return
@@ -86,22 +82,48 @@ func (s *seat) logIn(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// looksLikeAnswer: three groups of four have fitting check symbols. A password
-// does by chance once in 8,000, and then only if it has 16 symbols; an answer
-// still does with one group mistyped.
-func looksLikeAnswer(pw rekey.Secret) bool {
-	right := 0
-	for _, g := range recovery.FormAnswer.GroupStates(pw.Reveal()) {
-		if g == recovery.GroupRight {
-			right++
+// byCode takes the temporary password where a challenge is open for the account,
+// and the activation code where one waits. That it is a code shows in its check
+// symbols, so that neither code nor password costs a try of the other. Where both
+// are waited for, what is not the one may be the other.
+func (s *seat) byCode(account string, pw rekey.Secret) (d door, tried bool, err error) {
+	if !say.LooksLikeCode(pw) {
+		return nil, false, nil
+	}
+	state, err := s.box.GuardState()
+	if err != nil {
+		return nil, false, err
+	}
+	challenged := forPassword(state) && state.Account == account
+	if _, waits := s.box.ActivationCode(account); waits {
+		grant, err := s.box.SubmitActivationCode(account, pw.Reveal(), recorder.AtSeat())
+		if err == nil {
+			return byAdmin{s.box, grant}, true, nil
+		}
+		if !challenged || errors.Is(err, rekey.ErrInput) {
+			return nil, true, ofActivation{err}
 		}
 	}
-	return right >= 3
+	if !challenged {
+		return nil, false, nil
+	}
+	grant, err := s.box.SubmitAnswer(account, pw.Reveal())
+	return byDesk{s.box, grant}, true, err
+}
+
+// forPassword tells whether the open challenge is for a new password. The answer
+// to any other opens no account.
+func forPassword(s recovery.State) bool {
+	return s.Open && s.Challenge.Purpose == recovery.PurposePassword
 }
 
 // openOneDoor begins the session that a right answer gives.
 func (s *seat) openOneDoor(w http.ResponseWriter, r *http.Request, grant *recovery.Grant) {
-	if s.begin(w, r, &login{account: grant.Account, epoch: s.box.Epoch(grant.Account), grant: grant}) {
+	s.openDoor(w, r, grant.Account, byDesk{s.box, grant})
+}
+
+func (s *seat) openDoor(w http.ResponseWriter, r *http.Request, account string, d door) {
+	if s.begin(w, r, &login{account: account, epoch: s.box.Epoch(account), door: d}) {
 		http.Redirect(w, r, s.users.address(), http.StatusSeeOther)
 	}
 }
@@ -129,27 +151,19 @@ func (l *login) end() {
 }
 
 // current is the request's live log-in. It is over when the account got a new
-// password, wherever that was done, or when the time of its grant has run out.
+// password, wherever that was done, or when the time of its one door has run out.
 func (s *seat) current(r *http.Request) (*login, bool) {
 	l, ok := s.logins.Get(r)
 	if !ok {
 		return nil, false
 	}
-	if s.box.Epoch(l.account) != l.epoch || (l.grant != nil && s.grantLeft() == 0) {
+	if s.box.Epoch(l.account) != l.epoch || (l.door != nil && l.door.left() == 0) {
 		s.logins.EndWhere(func(o *login) bool { return o == l })
 		l.end()
 		return nil, false
 	}
 	l.idle.Reset(loginIdle)
 	return l, true
-}
-
-func (s *seat) grantLeft() time.Duration {
-	state, err := s.box.GuardState()
-	if err != nil {
-		return 0 // no log, no rights
-	}
-	return state.GrantLeft
 }
 
 // withLogin gives the handler the log-in, or leads to the log-in page.
@@ -164,13 +178,24 @@ func (s *seat) withLogin(next func(http.ResponseWriter, *http.Request, *login)) 
 	}
 }
 
-// oneDoor keeps a session that came in by a temporary password to the page
-// where it sets a new one. Looking elsewhere leads back there; doing anything
-// elsewhere is refused and recorded.
+// withAdmin is withLogin for what only admins may look at or do.
+func (s *seat) withAdmin(next func(http.ResponseWriter, *http.Request, *login)) http.HandlerFunc {
+	return s.withLogin(func(w http.ResponseWriter, r *http.Request, l *login) {
+		if s.isAdmin(l.account) {
+			next(w, r, l)
+			return
+		}
+		s.refuse(w, r, l, "for admins only", fmt.Errorf("%w: this is for accounts of the group admin", rekey.ErrDenied))
+	})
+}
+
+// oneDoor keeps a session that came in by a code to the page where it sets a new
+// password. Looking elsewhere leads back there; doing anything elsewhere is
+// refused and recorded.
 func (s *seat) oneDoor(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l, ok := s.current(r)
-		if !ok || l.grant == nil || r.URL.Path == "/logout" || r.URL.Path == s.users.address() || r.URL.Path == s.users.edit(l.account) {
+		if !ok || l.door == nil || r.URL.Path == "/logout" || r.URL.Path == passphrasePath || r.URL.Path == s.users.address() || r.URL.Path == s.users.edit(l.account) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -180,7 +205,7 @@ func (s *seat) oneDoor(next http.Handler) http.Handler {
 				return
 			}
 		}
-		turnAway(w, r, s.users.address(), fmt.Errorf("%w: set the new password first; nothing else is open with a temporary one", rekey.ErrDenied))
+		turnAway(w, r, s.users.address(), fmt.Errorf("%w: set the new password first; nothing else is open with a %s", rekey.ErrDenied, l.door.name()))
 	})
 }
 
@@ -199,14 +224,14 @@ func (s *seat) respondLogin(w http.ResponseWriter, r *http.Request, account stri
 		web.Fail(w, r, e)
 		return
 	}
-	v := LoginView{Page: "login", Account: account, ChallengeOpen: state.Open, TriesLeft: -1}
-	if state.Open {
+	v := LoginView{Page: "login", Account: account, ChallengeOpen: forPassword(state), TriesLeft: -1}
+	if v.ChallengeOpen {
 		v.AttemptsLeft = state.AttemptsLeft
 	}
 	status := http.StatusOK
 	if err != nil {
 		var told bool
-		if v.Error, told = words(err); !told {
+		if v.Error, told = loginRefusal(err); !told {
 			web.Fail(w, r, err)
 			return
 		}
@@ -220,3 +245,6 @@ func (s *seat) respondLogin(w http.ResponseWriter, r *http.Request, account stri
 }
 
 var backToScreen = web.Link{Text: "Back to the screen", Href: "/"}
+
+// toPanel leads to the front of the box, which is on the same listener.
+var toPanel = web.Link{Text: "Front panel", Href: "/panel"}

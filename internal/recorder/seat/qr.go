@@ -1,20 +1,14 @@
 package seat
 
 import (
-	"fmt"
+	"github.com/a-h/templ"
 
 	"rekey/internal/recorder/label"
 )
 
-// picture is a QR code as one SVG path of unit squares, white border included.
-type picture struct {
-	size int
-	path string
-}
+// picture is a QR code on a screen.
+type picture = label.QR
 
-func qrPicture(text string) (picture, error) {
-	q, err := label.NewQR(text)
-	return picture{q.Size, q.Path()}, err
-}
+func qrPicture(text string) (picture, error) { return label.NewQR(text) }
 
-func (p picture) viewBox() string { return fmt.Sprintf("0 0 %d %d", p.size, p.size) }
+func qrImage(p picture, says string) templ.Component { return p.Picture(says) }

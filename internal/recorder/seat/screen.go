@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rekey/internal/recorder"
+	"rekey/internal/recorder/live"
 	"rekey/internal/web"
 )
 
@@ -21,7 +22,7 @@ type LockedView struct {
 	Clock  string `json:"clock"` // the recorder's wall clock, 2006-01-02 15:04
 	Notice string `json:"notice,omitempty"`
 
-	split split
+	split live.Split
 }
 
 // notices are what the locked screen may say; the address names one by its key.
@@ -34,9 +35,11 @@ func (s *seat) locked(w http.ResponseWriter, r *http.Request) {
 	i := s.box.Info()
 	v := LockedView{
 		Page: "locked", Device: i.Name, Model: i.Model, Clock: s.box.Now().Format("2006-01-02 15:04"),
-		Notice: notices[r.URL.Query().Get("notice")], split: splitOf(r.URL.Query(), i.Channels),
+		Notice: notices[r.URL.Query().Get("notice")], split: live.SplitOf(r.URL.Query(), i.Channels),
 	}
-	web.Respond(w, r, http.StatusOK, v, s.site().Page("Live view", lockedBody(v)))
+	site := s.site(toPanel)
+	site.Scripts = append(site.Scripts, SignalScript)
+	web.Respond(w, r, http.StatusOK, v, site.Page("Live view", lockedBody(v)))
 }
 
 // InfoView is the page Info, open to everybody at the seat.
@@ -77,61 +80,6 @@ func (s *seat) info(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	web.Respond(w, r, http.StatusOK, v, s.site(backToScreen).Page("Info", infoBody(v, code)))
-}
-
-// MenuView is the Main Menu. POST /menu/support allows temporary passwords
-// again; POST /menu/review says that the recorder was looked through.
-type MenuView struct {
-	Page            string   `json:"page"` // "menu"
-	Account         string   `json:"account"`
-	Admin           bool     `json:"admin"`
-	SupportDisabled bool     `json:"support_disabled"` // after 100 wrong temporary passwords
-	Review          []string `json:"review,omitempty"` // what to look through after a temporary password
-
-	users menuPath
-	cloud bool // there is a page Cloud link
-}
-
-// reviewList is what an admin looks through after a password was set by a
-// temporary one.
-func reviewList() []string {
-	return []string{
-		"Users: is everybody on the list somebody you know?",
-		"Services: UPnP, remote access, Telnet and SSH are on only where you need them.",
-		"Cameras: they have passwords of their own; change those that others knew.",
-		"Security log: who logged in before, and what was changed?",
-		"Firmware: is it the newest?",
-		"Security: is the second factor on, and is the recovery sheet a new one?",
-	}
-}
-
-func (s *seat) menu(w http.ResponseWriter, r *http.Request, l *login) {
-	state, err := s.box.GuardState()
-	if err != nil {
-		web.Fail(w, r, err)
-		return
-	}
-	v := MenuView{Page: "menu", Account: l.account, Admin: s.isAdmin(l.account), SupportDisabled: state.Disabled, users: s.users, cloud: s.o.Cloud != nil}
-	if v.Admin && s.box.ReviewDue() {
-		v.Review = reviewList()
-	}
-	web.Respond(w, r, http.StatusOK, v, s.site(nav("/menu")...).Page("Main Menu", menuBody(v)))
-}
-
-func (s *seat) allowSupport(w http.ResponseWriter, r *http.Request, l *login) {
-	if err := s.box.EnableSupport(l.account); err != nil {
-		web.Fail(w, r, err)
-		return
-	}
-	http.Redirect(w, r, "/menu", http.StatusSeeOther)
-}
-
-func (s *seat) reviewed(w http.ResponseWriter, r *http.Request, l *login) {
-	if err := s.box.Reviewed(l.account, recorder.AtSeat()); err != nil {
-		web.Fail(w, r, err)
-		return
-	}
-	http.Redirect(w, r, "/menu", http.StatusSeeOther)
 }
 
 func (s *seat) isAdmin(account string) bool {

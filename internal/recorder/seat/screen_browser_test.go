@@ -2,8 +2,6 @@ package seat
 
 import (
 	"bytes"
-	"image"
-	"image/png"
 	"strings"
 	"testing"
 
@@ -15,21 +13,12 @@ import (
 // sitDown opens the recorder's screen.
 func (n *bench) sitDown(t *testing.T) *browser.Tab {
 	t.Helper()
-	tab := browser.Start(t).Tab(t)
+	tab := chromium.Tab(t)
 	tab.Open(n.base + "/")
 	tab.Type("#token", n.token.Reveal())
 	tab.Press("Enter")
 	tab.Wants("Live view")
 	return tab
-}
-
-func (n *bench) picture(t *testing.T, tab *browser.Tab) image.Image {
-	t.Helper()
-	p, err := png.Decode(bytes.NewReader(tab.PictureOf(".monitor img")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
 }
 
 // TestContextMenu is the way in of the makers' procedures: right click, Main
@@ -116,8 +105,9 @@ func TestLiveView(t *testing.T) {
 	if got := tab.Source(".monitor img"); !strings.HasPrefix(got, "/live?") {
 		t.Errorf("the screen shows %s", got)
 	}
-	first := n.picture(t, tab)
-	for tries := 0; same(first, n.picture(t, tab)); tries++ {
+	const screen = ".monitor img"
+	first := tab.PictureOf(screen)
+	for tries := 0; bytes.Equal(first, tab.PictureOf(screen)); tries++ {
 		if tries == 20 {
 			t.Fatal("the pictures do not move")
 		}
@@ -126,21 +116,9 @@ func TestLiveView(t *testing.T) {
 	if got := tab.Source(".monitor img"); !strings.HasPrefix(got, "/live.jpg?") {
 		t.Errorf("held still, the screen shows %s", got)
 	}
-	if !same(n.picture(t, tab), n.picture(t, tab)) {
+	if !bytes.Equal(tab.PictureOf(screen), tab.PictureOf(screen)) {
 		t.Error("pictures that are held still move")
 	}
-}
-
-// same tells whether two pictures of the screen are alike.
-func same(a, b image.Image) bool {
-	for y := range a.Bounds().Dy() {
-		for x := range a.Bounds().Dx() {
-			if a.At(x, y) != b.At(x, y) {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // TestLabelOnScreen: the label is found from Info, looks right and scans.

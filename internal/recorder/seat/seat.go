@@ -26,18 +26,22 @@ import (
 
 	"rekey"
 	"rekey/internal/recorder"
+	"rekey/internal/recorder/backup"
+	"rekey/internal/recorder/live"
 	"rekey/internal/web"
 )
 
 // Options says how the seat is run.
 type Options struct {
-	Token        rekey.Secret    // what NewToken gave; must be set
+	Entry        *Entry          // must be set
 	SupportPhone string          // shown beside a challenge
 	Desk         string          // host of the support desk, inside the QR code; "" = no QR code
 	Addresses    []string        // where the LAN side is reached, shown by Info
 	Log          *slog.Logger    // nil = none
 	Cloud        Pairer          // for the page Cloud link; nil = none
 	Off          <-chan struct{} // closed when the recorder is switched off: the live view ends; nil = never
+	Footage      backup.Footage  // the recordings; nil = the seat has no pages for them
+	Backup       *backup.Copier  // to its USB drive; nil = no page Backup
 }
 
 //go:embed static
@@ -59,36 +63,51 @@ func NewToken() rekey.Secret {
 }
 
 type seat struct {
-	box     *recorder.Box
-	o       Options
-	entered *web.Sessions[struct{}]
-	logins  *web.Sessions[*login]
-	halves  *web.Sessions[*recorder.Half] // log-ins that wait for their code
-	tries   *rate.Limiter                 // of the seat token
-	users   menuPath                      // to the list of users
+	box    *recorder.Box
+	o      Options
+	logins *web.Sessions[*login]
+	halves *web.Sessions[*recorder.Half] // log-ins that wait for their code
+	users  menuPath                      // to the list of users
+	checks *rate.Limiter                 // of looks at an answer that is being typed
+	drawn  *rate.Limiter                 // of passphrases
+
+	pictures *live.Pictures // of the cameras
 }
 
 // Handler is the local seat of one box. It answers only requests that name its
 // own address in Host, and none but the entry page without the seat token.
 func Handler(box *recorder.Box, o Options) http.Handler {
 	s := &seat{
-		box:     box,
-		o:       o,
-		entered: web.NewSessions[struct{}](web.SessionOptions{Name: "rekey_seat", Idle: seatIdle, Max: seatMax, Now: box.Now}),
-		halves:  web.NewSessions[*recorder.Half](web.SessionOptions{Name: "rekey_seat_half", Idle: loginIdle, Max: loginMax, Now: box.Now}),
-		logins:  web.NewSessions[*login](web.SessionOptions{Name: "rekey_seat_login", Idle: loginIdle, Max: loginMax, Now: box.Now}),
-		tries:   rate.NewLimiter(rate.Every(time.Minute/triesPerMinute), triesPerMinute),
-		users:   box.Traits().Screen.Accounts,
+		box:    box,
+		o:      o,
+		halves: web.NewSessions[*recorder.Half](web.SessionOptions{Name: "rekey_seat_half", Idle: loginIdle, Max: loginMax, Now: box.Now}),
+		logins: web.NewSessions[*login](web.SessionOptions{Name: "rekey_seat_login", Idle: loginIdle, Max: loginMax, Now: box.Now}),
+		users:  box.Traits().Screen.Accounts,
+		checks: rate.NewLimiter(checksPerSecond, 2*checksPerSecond),
+		drawn:  rate.NewLimiter(rate.Every(time.Minute/passphrasesPerMinute), passphrasesPerMinute),
+
+		pictures: live.New(box, maxViewers, o.Off),
 	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/", Static())
+	mux.Handle("/enter", o.Entry.Page(s.name, func() error { return box.Record("seat.refused", "local seat", "seat token", "wrong", nil) }))
+	mux.Handle("/", o.Entry.Behind(s.setUp(s.oneDoor(s.screens()))))
+	return web.Logged(o.Log, web.Secure(OwnHost(mux)))
+}
+
+// Static serves the files of the seat's pages under /static/.
+func Static() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", web.Static())
 	own := web.StaticOf(files)
-	mux.Handle("GET "+style, own)
-	mux.Handle("GET "+script, own)
-	mux.HandleFunc("GET /enter", s.showEntry)
-	mux.HandleFunc("POST /enter", s.enter)
-	mux.Handle("/", s.inFront(s.setUp(s.oneDoor(s.screens()))))
-	return web.Logged(o.Log, web.Secure(ownHost(mux)))
+	for _, path := range slices.Concat(styles, scripts) {
+		mux.Handle("GET "+path, own)
+	}
+	mux.Handle("GET "+progressScript, own)
+	mux.Handle("GET "+SignalScript, own)
+	mux.Handle("GET "+recordingsStyle, own)
+	mux.Handle("GET "+live.Style, live.Static())
+	return mux
 }
 
 // screens are all pages behind the entry.
@@ -96,7 +115,7 @@ func (s *seat) screens() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.locked)
 	mux.HandleFunc("GET /live", s.live)
-	mux.HandleFunc("GET /live.jpg", s.still)
+	mux.HandleFunc("GET /live.jpg", s.pictures.Still)
 	mux.HandleFunc("GET /info", s.info)
 	mux.HandleFunc("GET /label", s.label)
 	mux.HandleFunc("GET /label.svg", s.labelSVG)
@@ -111,42 +130,19 @@ func (s *seat) screens() http.Handler {
 	mux.HandleFunc("GET /recovery", s.showForgot)
 	mux.HandleFunc("POST /recovery", s.newChallenge)
 	mux.HandleFunc("POST /recovery/answer", s.answer)
-	mux.HandleFunc("GET /menu", s.withLogin(s.menu))
-	mux.HandleFunc("POST /menu/support", s.withLogin(s.allowSupport))
-	mux.HandleFunc("POST /menu/review", s.withLogin(s.reviewed))
-	mux.HandleFunc("GET /menu/log", s.withLogin(s.securityLog))
+	mux.HandleFunc("POST /recovery/check", s.check)
+	mux.HandleFunc("GET "+passphrasePath, s.showPassphrase)
+	mux.HandleFunc("POST "+passphrasePath, s.passphrase)
+	s.menuScreens(mux)
 	s.securityScreens(mux)
 	s.cloudScreens(mux)
-	mux.HandleFunc("GET "+s.users.address(), s.withLogin(s.showUsers))
-	mux.HandleFunc("GET "+s.users.edit("{name}"), s.withLogin(s.showEdit))
-	mux.HandleFunc("POST "+s.users.edit("{name}"), s.withLogin(s.edit))
+	s.backupScreens(mux)
+	s.recordingScreens(mux)
+	s.activateScreens(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		web.Fail(w, r, fmt.Errorf("%w: there is no such screen", rekey.ErrNotFound))
 	})
 	return mux
-}
-
-// inFront lets in who has typed the seat token.
-func (s *seat) inFront(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := s.entered.Get(r); ok {
-			next.ServeHTTP(w, r)
-			return
-		}
-		turnAway(w, r, "/enter", fmt.Errorf("%w: type the seat token first, at /enter", rekey.ErrDenied))
-	})
-}
-
-// setUp lets nothing but the first set-up be used in the factory state.
-func (s *seat) setUp(next http.Handler) http.Handler {
-	open := []string{"/setup", "/info", "/label", "/label.svg", "/label.pdf"}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.box.Initialised() || slices.Contains(open, r.URL.Path) {
-			next.ServeHTTP(w, r)
-			return
-		}
-		turnAway(w, r, "/setup", fmt.Errorf("%w: the recorder is in factory state; make its first set-up, at /setup", rekey.ErrConflict))
-	})
 }
 
 // turnAway sends a person who only looks to where they can go on, and refuses
@@ -160,14 +156,23 @@ func turnAway(w http.ResponseWriter, r *http.Request, to string, err error) {
 }
 
 // site frames the screens of this recorder.
-func (s *seat) site(nav ...web.Link) web.Site {
-	return web.Site{Name: s.box.Info().Name, Nav: nav, Styles: []string{style}, Scripts: []string{script}}
+func (s *seat) site(nav ...web.Link) web.Site { return Frame(s.name(), nav...) }
+
+func (s *seat) name() string { return s.box.Info().Name }
+
+// Frame frames the screens of the recorder of that name. Its files are those of
+// Static.
+func Frame(name string, nav ...web.Link) web.Site {
+	return web.Site{Name: name, Nav: nav, Styles: append([]string{live.Style}, styles...), Scripts: scripts}
 }
 
-// The seat's own files.
-const (
-	style  = "/static/seat.css"
-	script = "/static/seat.js"
+// SignalScript is for pages that show whether there is power; see panel.SignalView.
+const SignalScript = "/static/signal.js"
+
+// The seat's own files, on every page.
+var (
+	styles  = []string{"/static/seat.css", "/static/keyboard.css"}
+	scripts = []string{"/static/seat.js", "/static/keyboard.js", "/static/challenge.js", "/static/password.js"}
 )
 
 // parseForm reads the form of a POST, or answers with what is wrong with it.

@@ -9,6 +9,7 @@ import (
 
 	"rekey"
 	"rekey/internal/recorder"
+	"rekey/internal/recorder/say"
 	"rekey/recovery"
 )
 
@@ -54,7 +55,7 @@ func TestOwnerGetsBackIn(t *testing.T) {
 	p.get("/menu/log").want(200, "log")
 	seen := read[LogView](p)
 	for _, want := range []string{"challenge.shown", "answer.ok", "password.set", "sessions.revoked", "login"} {
-		if !slices.ContainsFunc(seen.Records, func(e LogEntry) bool { return e.Event == want }) {
+		if !slices.ContainsFunc(seen.Records, func(e say.LogEntry) bool { return e.Event == want }) {
 			t.Errorf("the security log does not show %s", want)
 		}
 	}
@@ -404,7 +405,8 @@ func TestForgotPasswordOfNobody(t *testing.T) {
 	p.get(userPath+"/nobody").want(200, "login")
 }
 
-// TestReviewAfterATemporaryPassword: the menu asks for it until an admin says so.
+// TestReviewAfterATemporaryPassword: the menu asks for it until an admin has
+// marked every item.
 func TestReviewAfterATemporaryPassword(t *testing.T) {
 	t.Parallel()
 	n := newBench(t, lostPassword)
@@ -430,8 +432,21 @@ func TestReviewAfterATemporaryPassword(t *testing.T) {
 	if v := read[MenuView](p); len(v.Review) == 0 {
 		t.Error("nothing is asked")
 	}
-	p.post("/menu/review").want(200, "menu")
-	if v := read[MenuView](p); v.Review != nil || n.events(t)["review.done"] != 1 {
-		t.Errorf("after: %v", v.Review)
+	p.get(reviewPath).want(200, "review")
+	for i, one := range read[ReviewView](p).Items {
+		if one.Mark != recorder.ReviewOpen || one.Title == one.Name || one.Text == "" {
+			t.Errorf("item %+v", one)
+		}
+		mark := recorder.ReviewDone
+		if i%2 == 1 {
+			mark = recorder.ReviewSkipped
+		}
+		p.post(reviewPath, "item", one.Name, "mark", string(mark)).want(200, "review")
 	}
+	p.get("/menu").want(200, "menu")
+	if v := read[MenuView](p); v.Review != nil || n.events(t)["review.done"] != 1 || n.events(t)["review.item"] != len(recorder.ReviewNames()) {
+		t.Errorf("after: %v, %v", v.Review, n.events(t))
+	}
+	p.post(reviewPath, "item", "everything", "mark", "done").want(400, "input")
+	p.post(reviewPath, "item", recorder.ReviewUsers, "mark", "").want(400, "input")
 }

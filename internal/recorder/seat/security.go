@@ -15,18 +15,15 @@ const securityPath = "/menu/security"
 
 var securityMenu = []string{"Main Menu", "Security"}
 
-// supportTable are the settings that temporary passwords go by.
-const supportTable = "PwdReset"
-
 // SecurityView is Main Menu > Security, for the account that is logged in. POST
-// /menu/security/on, field password, offers a key for an authenticator. POST
-// /menu/security/support, field enable (true or false), is for admins.
+// /menu/security/on, field password, offers a key for an authenticator. Who may
+// give out temporary passwords is at /menu/security/support, see SupportView.
 type SecurityView struct {
 	Page      string            `json:"page"` // "security"
 	Account   string            `json:"account"`
 	On        bool              `json:"on"`                // the second factor
 	SheetLeft int               `json:"sheet_left"`        // codes of the recovery sheet
-	Support   string            `json:"support,omitempty"` // "on", "off"; empty = not for this account to set
+	Support   recorder.Support  `json:"support,omitempty"` // who may give out temporary passwords; empty = not for this account to know
 	Errors    map[string]string `json:"errors,omitempty"`  // by field
 }
 
@@ -37,21 +34,10 @@ func (s *seat) security(w http.ResponseWriter, r *http.Request, l *login) {
 func (s *seat) respondSecurity(w http.ResponseWriter, r *http.Request, l *login, status int, wrong map[string]string) {
 	second := s.box.SecondFactor(l.account)
 	v := SecurityView{Page: "security", Account: l.account, On: second.On, SheetLeft: second.SheetLeft, Errors: wrong}
-	if table, ok := s.box.Table(supportTable); ok && s.isAdmin(l.account) {
-		v.Support = map[bool]string{true: "on", false: "off"}[table["Enable"] == "true"]
+	if s.isAdmin(l.account) {
+		v.Support = s.box.Support()
 	}
 	web.Respond(w, r, status, v, s.site(nav(securityPath)...).Page("Security", securityBody(v)))
-}
-
-func (s *seat) setSupport(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
-		return
-	}
-	if err := s.box.SetTable(l.account, supportTable, map[string]string{"Enable": r.PostForm.Get("enable")}, recorder.AtSeat()); err != nil {
-		web.Fail(w, r, err)
-		return
-	}
-	http.Redirect(w, r, securityPath, http.StatusSeeOther)
 }
 
 // offerSecond draws a key and shows it on a page of its own.
@@ -242,7 +228,8 @@ func (s *seat) makeSheet(w http.ResponseWriter, r *http.Request, l *login) {
 // securityScreens are the pages of Main Menu > Security.
 func (s *seat) securityScreens(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+securityPath, s.withLogin(s.security))
-	mux.HandleFunc("POST "+securityPath+"/support", s.withLogin(s.setSupport))
+	mux.HandleFunc("GET "+supportPath, s.withAdmin(s.showSupport))
+	mux.HandleFunc("POST "+supportPath, s.withAdmin(s.setSupport))
 	mux.HandleFunc("GET "+securityPath+"/on", s.withLogin(s.showOffer))
 	mux.HandleFunc("POST "+securityPath+"/on", s.withLogin(s.offerSecond))
 	mux.HandleFunc("POST "+securityPath+"/confirm", s.withLogin(s.confirmSecond))
@@ -259,20 +246,4 @@ func codeWords(err error) (text string, told bool) {
 		return "A code is the six digits that the authenticator shows now, or three groups of four from the recovery sheet. Nothing was spent.", true
 	}
 	return words(err)
-}
-
-func refusedCodeWords(e *recorder.CodeError) string {
-	text := "Wrong code."
-	if e.Used {
-		text = "That code was used already; each is taken once. Wait for the next one."
-	}
-	switch {
-	case e.Login.LockedFor > 0:
-		return fmt.Sprintf("%s The user is now locked for %s.", text, span(e.Login.LockedFor))
-	case e.Login.TriesLeft == 1:
-		return text + " 1 try left before the user is locked."
-	case e.Login.TriesLeft >= 0:
-		return fmt.Sprintf("%s %d tries left before the user is locked.", text, e.Login.TriesLeft)
-	}
-	return text
 }

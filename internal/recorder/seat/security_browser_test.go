@@ -3,8 +3,6 @@ package seat
 import (
 	"testing"
 	"time"
-
-	"rekey/internal/rekeytest/browser"
 )
 
 // TestSecondFactorByMouse switches the second factor on, uses it and takes it
@@ -13,7 +11,7 @@ import (
 func TestSecondFactorByMouse(t *testing.T) {
 	t.Parallel()
 	n := newBench(t, lostPassword)
-	tab := browser.Start(t).Tab(t)
+	tab := chromium.Tab(t)
 	tab.Open(n.base + "/")
 	tab.Type("#token", n.token.Reveal())
 	tab.Press("Enter")
@@ -21,7 +19,7 @@ func TestSecondFactorByMouse(t *testing.T) {
 	tab.Type("#password", lostPassword)
 	tab.Press("Log in")
 	tab.Press("Second factor and recovery sheet")
-	tab.Wants("Second factor of admin", "It protects this screen only", "It is on")
+	tab.Wants("Second factor of admin", "It protects this screen and the recorder's web page", "maker's support desk can give out")
 	show(t, tab, "security-off")
 	tab.Type("#password", lostPassword)
 	tab.Press("Switch on")
@@ -69,5 +67,5 @@ func TestSecondFactorByMouse(t *testing.T) {
 	tab.Type("#password", lostPassword)
 	tab.Type("#code", sheetCode)
 	tab.Press("Switch off")
-	tab.Wants("With it this screen asks for a code")
+	tab.Wants("With it this screen and the web page ask for a code")
 }

@@ -27,7 +27,7 @@ type authenticator struct {
 func newAuthenticator(t *testing.T, n *bench, text string) *authenticator {
 	t.Helper()
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "otpauth" || u.Host != "totp" || !strings.HasSuffix(u.Path, ":admin@"+n.box.Info().DeviceID) {
+	if err != nil || u.Scheme != "otpauth" || u.Host != "totp" || !strings.HasSuffix(u.Path, "@"+n.box.Info().DeviceID) {
 		t.Fatal("the QR code is not that of an authenticator's key")
 	}
 	q := u.Query()
@@ -63,9 +63,14 @@ func (a *authenticator) wrong(t *testing.T) string {
 // switchOn gives admin a second factor by way of the pages.
 func (n *bench) switchOn(t *testing.T, p *person) (*authenticator, []string) {
 	t.Helper()
-	p.post("/login", "account", "admin", "password", lostPassword).want(200, "menu")
+	return n.switchOnOf(t, p, "admin", lostPassword)
+}
+
+func (n *bench) switchOnOf(t *testing.T, p *person, account, password string) (*authenticator, []string) {
+	t.Helper()
+	p.post("/login", "account", account, "password", password).want(200, "menu")
 	p.get(securityPath).want(200, "security")
-	p.post(securityPath+"/on", "password", lostPassword).want(200, "offer")
+	p.post(securityPath+"/on", "password", password).want(200, "offer")
 	a := newAuthenticator(t, n, read[OfferView](p).URL)
 	p.post(securityPath+"/confirm", "code", a.code(t, 0)).want(200, "sheet")
 	sheet := read[SheetView](p).Codes
@@ -304,33 +309,4 @@ func TestTemporaryPasswordKeepsTheSecondFactor(t *testing.T) {
 	if v := read[MenuView](p); len(v.Review) == 0 {
 		t.Error("nothing to look through after a temporary password")
 	}
-}
-
-// TestSupportRecoverySwitch: an admin at the seat decides whether temporary
-// passwords are in use.
-func TestSupportRecoverySwitch(t *testing.T) {
-	t.Parallel()
-	n := newBench(t, lostPassword)
-	if err := n.box.AddAccount("admin", rekey.Account{Name: "ann", Group: recorder.GroupUser}, rekey.NewSecret("Ann-Was-Here-1"), recorder.AtSeat()); err != nil {
-		t.Fatal(err)
-	}
-	p := n.owner(t)
-	p.post("/login", "account", "ann", "password", "Ann-Was-Here-1").want(200, "menu")
-	p.get(securityPath).want(200, "security")
-	if v := read[SecurityView](p); v.Support != "" {
-		t.Errorf("ann is offered the switch: %+v", v)
-	}
-	p.post(securityPath+"/support", "enable", "false").want(403, "denied")
-	p.post("/login", "account", "admin", "password", lostPassword).want(200, "menu")
-	p.post(securityPath+"/support", "enable", "perhaps").want(400, "input")
-	p.post(securityPath+"/support", "enable", "false").want(200, "security")
-	if v := read[SecurityView](p); v.Support != "off" {
-		t.Errorf("%+v", v)
-	}
-	p.post("/recovery")
-	if p.got.status == 200 {
-		t.Error("a challenge is shown while support recovery is off")
-	}
-	p.post(securityPath+"/support", "enable", "true").want(200, "security")
-	p.post("/recovery").want(200, "forgot")
 }

@@ -3,6 +3,7 @@ package seat
 import (
 	"net/http"
 
+	"rekey"
 	"rekey/internal/recorder"
 	"rekey/internal/web"
 )
@@ -14,6 +15,8 @@ type SetupView struct {
 	Account string            `json:"account"`
 	Policy  []string          `json:"policy"`           // the password rule in words
 	Errors  map[string]string `json:"errors,omitempty"` // by field
+
+	rule rekey.PasswordRule
 }
 
 func (s *seat) showSetup(w http.ResponseWriter, r *http.Request) {
@@ -45,8 +48,8 @@ func (s *seat) firstSetup(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *seat) respondSetup(w http.ResponseWriter, r *http.Request, status int, wrong map[string]string) {
-	v := SetupView{Page: "setup", Account: recorder.AdminAccount, Policy: policyWords(s.box.Policy()), Errors: wrong}
-	web.Respond(w, r, status, v, s.site().Page("First set-up", setupBody(v)))
+	v := SetupView{Page: "setup", Account: recorder.AdminAccount, Policy: policyWords(s.box.Policy()), Errors: wrong, rule: s.box.Policy()}
+	web.Respond(w, r, status, v, s.site(toPanel).Page("First set-up", setupBody(v)))
 }
 
 // checkNew looks at a new password and its repetition, before anything is

@@ -3,12 +3,11 @@ package seat
 import (
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"time"
 
 	"rekey"
 	"rekey/internal/recorder"
+	"rekey/internal/recorder/say"
 	"rekey/recovery"
 )
 
@@ -16,13 +15,16 @@ import (
 // recorder, which is not for the screen.
 func words(err error) (text string, told bool) {
 	if e, ok := errors.AsType[*recorder.CodeError](err); ok {
-		return refusedCodeWords(e), true
+		return say.Code(e), true
 	}
 	if errors.Is(err, recorder.ErrHalfOver) {
 		return "The password was typed too long ago, or the user was changed since. Log in again.", true
 	}
+	if errors.Is(err, recorder.ErrCodeGrantOver) {
+		return "The activation code was typed too long ago, or the user was changed since. Ask an admin for a new code.", true
+	}
 	if e, ok := errors.AsType[*rekey.LoginError](err); ok {
-		return loginWords(e), true
+		return say.Login(e), true
 	}
 	if e, ok := errors.AsType[*recovery.MistypedError](err); ok {
 		return mistypedWords(e), true
@@ -43,7 +45,7 @@ func words(err error) (text string, told bool) {
 	case errors.Is(err, recovery.ErrRepeated):
 		return "That is the same wrong temporary password again. It cost nothing.", true
 	case errors.Is(err, recovery.ErrDisabled):
-		return "Temporary passwords are switched off after 100 wrong ones. An admin of the recorder can allow them again, or the button inside the recorder resets it.", true
+		return "Temporary passwords are switched off after 100 wrong ones. An admin of the recorder can allow them again, or the reset button of the recorder resets it.", true
 	case errors.Is(err, recovery.ErrExpired):
 		return "The challenge is older than 10 minutes. Get a new one; the old temporary password no longer fits.", true
 	case errors.Is(err, recovery.ErrNoChallenge):
@@ -51,7 +53,7 @@ func words(err error) (text string, told bool) {
 	case errors.Is(err, recovery.ErrNoGrant):
 		return "The temporary password was used up or its time is over. Get a new challenge.", true
 	case errors.Is(err, rekey.ErrUnsupported):
-		return "Recovery by the support desk is switched off on this recorder. Another admin or the button inside the recorder remain.", true
+		return "Recovery by the support desk is switched off on this recorder. Another admin or the reset button of the recorder remain.", true
 	case errors.Is(err, rekey.ErrNotFound):
 		return "There is no such user.", true
 	case errors.Is(err, rekey.ErrInput):
@@ -69,39 +71,8 @@ type badForm struct{ text string }
 func (e *badForm) Error() string { return e.text }
 func (e *badForm) Unwrap() error { return rekey.ErrInput }
 
-func loginWords(e *rekey.LoginError) string {
-	switch {
-	case e.LockedFor > 0 && errors.Is(e.Kind, rekey.ErrLocked):
-		return fmt.Sprintf("The user is locked for %s more. Leave the recorder switched on: after a restart the wait begins again.", span(e.LockedFor))
-	case e.LockedFor > 0:
-		return fmt.Sprintf("Wrong user name or password. The user is now locked for %s.", span(e.LockedFor))
-	case e.TriesLeft == 1:
-		return "Wrong user name or password. 1 try left before the user is locked."
-	case e.TriesLeft >= 0:
-		return fmt.Sprintf("Wrong user name or password. %d tries left before the user is locked.", e.TriesLeft)
-	}
-	return "Wrong user name or password."
-}
-
 func mistypedWords(e *recovery.MistypedError) string {
-	const rest = " Nothing was spent: check it and type it again."
-	switch {
-	case e.Symbols != e.Form.Groups()*4 && len(e.Groups) == 0:
-		return fmt.Sprintf("The temporary password has %d groups of 4 symbols; %d symbols were typed.", e.Form.Groups(), e.Symbols) + rest
-	case e.Symbols != e.Form.Groups()*4:
-		return fmt.Sprintf("The temporary password has %d groups of 4 symbols; %d symbols were typed, and group %d is the first that does not fit.", e.Form.Groups(), e.Symbols, e.Groups[0]) + rest
-	case len(e.Groups) == 1:
-		return fmt.Sprintf("Group %d is mistyped.", e.Groups[0]) + rest
-	}
-	list := fmt.Sprint(e.Groups[0])
-	for i, g := range e.Groups[1:] {
-		if i == len(e.Groups)-2 {
-			list += fmt.Sprintf(" and %d", g)
-		} else {
-			list += fmt.Sprintf(", %d", g)
-		}
-	}
-	return "Groups " + list + " are mistyped." + rest
+	return say.Mistyped("The temporary password", e)
 }
 
 func wrongWords(e *recovery.WrongAnswerError) string {
@@ -129,46 +100,8 @@ func wrongGroups(err error) []int {
 	return nil
 }
 
-// seconds rounds up: what is left is never shown as nothing.
-func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
+func seconds(d time.Duration) int { return say.Seconds(d) }
 
-// span says a time as people do.
-func span(d time.Duration) string {
-	n := seconds(d)
-	switch {
-	case n == 1:
-		return "1 second"
-	case n < 120:
-		return fmt.Sprintf("%d seconds", n)
-	case n < 2*3600:
-		return fmt.Sprintf("%d min %02d s", n/60, n%60)
-	}
-	return fmt.Sprintf("%d h %02d min", n/3600, n%3600/60)
-}
+func span(d time.Duration) string { return say.Span(d) }
 
-// policyWords says the password rule.
-func policyWords(p rekey.PasswordRule) []string {
-	length := fmt.Sprintf("%d to %d", p.Min, p.Max)
-	if p.Min == p.Max {
-		length = strconv.Itoa(p.Min)
-	}
-	list := []string{length + " characters, without blanks"}
-	if p.Classes > 1 {
-		list = append(list, fmt.Sprintf("at least %d of: lower case, upper case, digits, signs", p.Classes))
-	}
-	if p.Forbidden != "" {
-		list = append(list, "none of "+spaced(p.Forbidden))
-	}
-	return append(list, "not the user name, not the old or temporary password, and none that everybody tries first")
-}
-
-func spaced(s string) string {
-	out := ""
-	for i, c := range s {
-		if i > 0 {
-			out += " "
-		}
-		out += string(c)
-	}
-	return out
-}
+func policyWords(p rekey.PasswordRule) []string { return say.Policy(p) }

@@ -71,7 +71,12 @@ func (h *HikvisionBox) found(w http.ResponseWriter, r *http.Request) {
 	var all []clips.Clip
 	for _, track := range tracks {
 		if track%100 == 1 {
-			all = append(all, h.Footage.Find(track/100, from, to)...)
+			found, err := h.Footage.Find(track/100, from, to)
+			if err != nil {
+				responseStatus(w, r, http.StatusInternalServerError, 3, "Device Error", "deviceError")
+				return
+			}
+			all = append(all, found...)
 		}
 	}
 	begin := min(max(s.Begin, s.Begin2, 0), len(all))
@@ -138,8 +143,12 @@ func (h *HikvisionBox) named(uri string) (clips.Clip, bool) {
 	if err != nil {
 		return clips.Clip{}, false
 	}
+	all, err := h.Footage.Find(0, time.Time{}, time.Now().AddDate(1, 0, 0))
+	if err != nil {
+		return clips.Clip{}, false
+	}
 	q := u.Query()
-	for _, c := range h.Footage.Find(0, time.Time{}, time.Now().AddDate(1, 0, 0)) {
+	for _, c := range all {
 		if hikName(c) == q.Get("name") && c.Start.Format(hikTimeInID) == q.Get("starttime") {
 			return c, true
 		}

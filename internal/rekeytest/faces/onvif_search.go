@@ -95,7 +95,10 @@ func (o *ONVIFBox) recorded(b *Box, w http.ResponseWriter, operation string, c s
 
 // clips are all recordings, oldest first.
 func (o *ONVIFBox) clips() []clips.Clip {
-	all := o.Footage.Find(0, time.Time{}, time.Now().AddDate(9, 0, 0))
+	all, err := o.Footage.Find(0, time.Time{}, time.Now().AddDate(9, 0, 0))
+	if err != nil {
+		o.Keys.blame("footage that cannot be read: %v", err)
+	}
 	slices.SortStableFunc(all, func(a, b clips.Clip) int { return cmp.Or(a.Start.Compare(b.Start), a.Channel-b.Channel) })
 	return all
 }

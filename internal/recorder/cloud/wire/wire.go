@@ -63,10 +63,12 @@ type Poll struct {
 // State of a link.
 type State string
 
-// A link is pending until its code was typed, and never comes back from ended.
+// A link is pending until its code was typed. After a reset by the button it is
+// for the release of the recorder's lock alone. It never comes back from ended.
 const (
 	Pending State = "pending"
 	Linked  State = "linked"
+	Reset   State = "reset"
 	Ended   State = "ended"
 )
 
@@ -77,9 +79,12 @@ type Status struct {
 	Why   string `json:"why,omitempty"`   // when ended
 }
 
-// Unlink ends the link from the recorder's side.
+// Unlink ends the link from the recorder's side. With Reset the recorder was
+// reset by its button and is locked: the owner's right to release it remains,
+// until the recorder says Unlink again.
 type Unlink struct {
-	Why string `json:"why"`
+	Why   string `json:"why"`
+	Reset bool   `json:"reset,omitempty"`
 }
 
 // LinkID names a link: the first half of the SHA-256 of its public key, in hex.
@@ -135,12 +140,17 @@ const codeLen = 12
 
 // NewCode draws a code of 60 bits, in three groups to be typed.
 func NewCode() string {
-	raw := make([]byte, codeLen)
-	_, _ = rand.Read(raw) // never fails
+	var raw [codeLen]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	return CodeOf(raw)
+}
+
+// CodeOf is the code of 12 random bytes, of which it holds five bits each.
+func CodeOf(raw [codeLen]byte) string {
 	for i, b := range raw {
 		raw[i] = alphabet[b&31]
 	}
-	s := string(raw)
+	s := string(raw[:])
 	return s[:4] + "-" + s[4:8] + "-" + s[8:]
 }
 

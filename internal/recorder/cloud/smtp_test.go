@@ -1,0 +1,68 @@
+package cloud_test
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+
+	"rekey"
+	"rekey/internal/recorder/cloud"
+)
+
+// TestMailByTLS: both ways of TLS, with a log-in, against a server that speaks it.
+func TestMailByTLS(t *testing.T) {
+	t.Parallel()
+	config, ca := tlsSelfSigned(t)
+	for name, start := range map[string]bool{"STARTTLS": false, "TLS from the start": true} {
+		s := sinkWith(t, config, start)
+		m := cloud.SMTP{Server: s.addr, From: "cloud@example.net", User: "cloud", Password: rekey.NewSecret("of the server"), CA: ca, TLS: start}
+		if err := m.Send(t.Context(), ownerAddress, cloud.Message{Subject: "Grüße", Text: "one\n.\ntwo\n"}); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		l := s.last(ownerAddress)
+		if said, _ := base64.StdEncoding.DecodeString(l.auth); string(said) != "\x00cloud\x00of the server" {
+			t.Errorf("%s: another log-in arrived", name)
+		}
+		if strings.ReplaceAll(l.body, "\r", "") != "one\n.\ntwo\n" || s.plain.Load() != 0 {
+			t.Errorf("%s: another text arrived, or it came in clear", name)
+		}
+	}
+}
+
+// TestMailRefusesTheWrongServer: by its certificate, by its name, by its lack of
+// TLS, and it gets neither password nor message.
+func TestMailRefusesTheWrongServer(t *testing.T) {
+	t.Parallel()
+	config, ca := tlsSelfSigned(t)
+	other, _ := tlsSelfSigned(t)
+	byName := func(s *sink) string { return strings.Replace(s.addr, "127.0.0.1", "localhost", 1) }
+	at := func(s *sink) string { return s.addr }
+	for name, c := range map[string]struct {
+		server *tls.Config
+		addr   func(*sink) string
+		ca     []byte
+	}{
+		"a certificate that nobody knows": {config, at, nil},
+		"another authority's":             {other, at, ca},
+		"another name":                    {config, byName, ca},
+		"no TLS at all":                   {nil, at, ca},
+		"no authority in the file":        {config, at, []byte("x")},
+	} {
+		for _, start := range []bool{false, true} {
+			if start && c.server == nil {
+				continue
+			}
+			s := sinkWith(t, c.server, start)
+			m := cloud.SMTP{Server: c.addr(s), From: "cloud@example.net", User: "cloud", Password: rekey.NewSecret("of the server"), CA: c.ca, TLS: start}
+			err := m.Send(t.Context(), ownerAddress, cloud.Message{Subject: "x", Text: "secret"})
+			if !errors.Is(err, rekey.ErrUnreachable) || strings.Contains(err.Error(), "of the server") {
+				t.Errorf("%s, start %v: %v", name, start, err)
+			}
+			if len(s.to(ownerAddress)) != 0 || s.plain.Load() != 0 {
+				t.Errorf("%s, start %v: a message arrived", name, start)
+			}
+		}
+	}
+}
