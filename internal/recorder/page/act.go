@@ -52,7 +52,7 @@ func (p *page) do(of actOf) screen {
 			web.Fail(w, r, err)
 			return
 		}
-		if !parseForm(w, r) {
+		if !web.ParseForm(w, r) {
 			return
 		}
 		if err := a.do(w, r, typed(r)); err != nil {
@@ -63,7 +63,7 @@ func (p *page) do(of actOf) screen {
 
 // typed is what somebody types before an act.
 func typed(r *http.Request) recorder.StepUp {
-	return recorder.StepUp{Password: secret(r, "password"), Code: secret(r, "code")}
+	return recorder.StepUp{Password: web.FormSecret(r, "password"), Code: web.FormSecret(r, "code")}
 }
 
 func (p *page) respondAct(w http.ResponseWriter, r *http.Request, s *session, a act, err error) {

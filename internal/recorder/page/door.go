@@ -80,12 +80,12 @@ func (p *page) withDoor(next func(http.ResponseWriter, *http.Request, *door)) ht
 func (p *page) showDoor(w http.ResponseWriter, r *http.Request, d *door) { p.respondDoor(w, r, d, nil) }
 
 func (p *page) throughDoor(w http.ResponseWriter, r *http.Request, d *door) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	fresh, err := newPassword(r)
 	if err == nil && d.grant.IsCode(fresh.Reveal()) {
-		err = &badForm{"The activation code cannot be the new password."}
+		err = &say.BadForm{Text: "The activation code cannot be the new password."}
 	}
 	if err == nil {
 		err = p.box.SetPasswordByCode(d.grant, fresh, client(r))
@@ -109,12 +109,12 @@ func (p *page) respondDoor(w http.ResponseWriter, r *http.Request, d *door, err 
 
 // newPassword reads the fields new and confirm.
 func newPassword(r *http.Request) (rekey.Secret, error) {
-	fresh := secret(r, "new")
+	fresh := web.FormSecret(r, "new")
 	if fresh.IsZero() {
-		return fresh, &badForm{"Type the new password."}
+		return fresh, &say.BadForm{Text: "Type the new password."}
 	}
-	if !fresh.Equal(secret(r, "confirm")) {
-		return fresh, &badForm{"The two passwords are not the same."}
+	if !fresh.Equal(web.FormSecret(r, "confirm")) {
+		return fresh, &say.BadForm{Text: "The two passwords are not the same."}
 	}
 	return fresh, nil
 }
@@ -133,15 +133,15 @@ func (p *page) showPassword(w http.ResponseWriter, r *http.Request, s *session) 
 }
 
 func (p *page) changePassword(w http.ResponseWriter, r *http.Request, s *session) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	fresh, err := newPassword(r)
-	if err == nil && secret(r, "old").IsZero() {
-		err = &badForm{"Type the old password."}
+	if err == nil && web.FormSecret(r, "old").IsZero() {
+		err = &say.BadForm{Text: "Type the old password."}
 	}
 	if err == nil {
-		err = p.box.SetPassword(s.account, s.account, secret(r, "old"), fresh, client(r))
+		err = p.box.SetPassword(s.account, s.account, web.FormSecret(r, "old"), fresh, client(r))
 	}
 	if err != nil {
 		p.respondPassword(w, r, s, err)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"rekey/internal/recorder/say"
+
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/clips"
 )
@@ -27,16 +29,16 @@ const stretchLayout = "2006-01-02T15:04" // of an input of the type datetime-loc
 func (p *page) stretch(r *http.Request) (camera int, from, to time.Time, err error) {
 	q := r.URL.Query()
 	if camera, err = strconv.Atoi(q.Get("camera")); err != nil || camera < 0 || camera > p.box.Info().Channels {
-		return 0, from, to, &badForm{"Choose a camera, or all of them."}
+		return 0, from, to, &say.BadForm{Text: "Choose a camera, or all of them."}
 	}
 	if from, err = time.Parse(stretchLayout, q.Get("from")); err != nil {
-		return 0, from, to, &badForm{"Say when the stretch begins: day and time, such as 2026-01-31 08:00."}
+		return 0, from, to, &say.BadForm{Text: "Say when the stretch begins: day and time, such as 2026-01-31 08:00."}
 	}
 	if to, err = time.Parse(stretchLayout, q.Get("to")); err != nil {
-		return 0, from, to, &badForm{"Say when the stretch ends: day and time, such as 2026-01-31 09:00."}
+		return 0, from, to, &say.BadForm{Text: "Say when the stretch ends: day and time, such as 2026-01-31 09:00."}
 	}
 	if !from.Before(to) {
-		return 0, from, to, &badForm{"The stretch ends before it begins."}
+		return 0, from, to, &say.BadForm{Text: "The stretch ends before it begins."}
 	}
 	return camera, from, to, nil
 }
@@ -48,9 +50,9 @@ func checkZip(all []clips.Clip) error {
 	}
 	switch {
 	case len(all) == 0:
-		return &badForm{"There is no recording in that stretch."}
+		return &say.BadForm{Text: "There is no recording in that stretch."}
 	case len(all) > maxZipFiles || bytes > maxZipBytes:
-		return &badForm{fmt.Sprintf("That stretch has %d recordings of %s. Choose a shorter one, or one camera.", len(all), size(bytes))}
+		return &say.BadForm{Text: fmt.Sprintf("That stretch has %d recordings of %s. Choose a shorter one, or one camera.", len(all), size(bytes))}
 	}
 	return nil
 }

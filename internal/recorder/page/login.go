@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"rekey/internal/recorder/say"
+
 	"rekey"
 	"rekey/internal/recorder"
 	"rekey/internal/web"
@@ -64,14 +66,14 @@ var errTooFast = fmt.Errorf("%w: too many tries from your address; wait a minute
 // could be a code and does not fit is tried as the password, whether one waits or
 // not: a stranger on the network does not learn from the answer who waits for one.
 func (p *page) logIn(w http.ResponseWriter, r *http.Request) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	v := LoginView{Account: r.PostForm.Get("account")}
-	pw, keep := secret(r, "password"), r.PostForm.Get("keep") != "" && r.TLS != nil
+	pw, keep := web.FormSecret(r, "password"), r.PostForm.Get("keep") != "" && r.TLS != nil
 	switch {
 	case v.Account == "" || pw.IsZero():
-		p.respondLogin(w, r, v, &badForm{"Type a user name and a password."})
+		p.respondLogin(w, r, v, &say.BadForm{Text: "Type a user name and a password."})
 		return
 	case !p.limits.allow(addressOf(r)):
 		p.respondLogin(w, r, v, errTooFast)
@@ -178,14 +180,14 @@ func (p *page) showCode(w http.ResponseWriter, r *http.Request, h *half) {
 }
 
 func (p *page) finish(w http.ResponseWriter, r *http.Request, h *half) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	if !p.limits.allow(addressOf(r)) {
 		p.respondCode(w, r, h, errTooFast)
 		return
 	}
-	epoch, err := p.box.Finish(h.Half, secret(r, "code"))
+	epoch, err := p.box.Finish(h.Half, web.FormSecret(r, "code"))
 	if err != nil && p.box.HalfOpen(h.Half) {
 		p.respondCode(w, r, h, err)
 		return

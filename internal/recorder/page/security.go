@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"rekey/internal/recorder/say"
+
 	"rekey"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/label"
@@ -59,7 +61,7 @@ func (p *page) respondSecurity(w http.ResponseWriter, r *http.Request, s *sessio
 }
 
 func (p *page) unpair(w http.ResponseWriter, r *http.Request, s *session) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	if err := p.box.Unpair(s.account, s.account, r.PostForm.Get("id"), client(r)); err != nil {
@@ -78,10 +80,10 @@ func (p *page) offer(w http.ResponseWriter, r *http.Request, s *session) {
 		web.Fail(w, r, errPlain)
 		return
 	}
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	offer, err := p.box.OfferSecond(s.account, secret(r, "password"), client(r))
+	offer, err := p.box.OfferSecond(s.account, web.FormSecret(r, "password"), client(r))
 	if err != nil {
 		p.respondSecurity(w, r, s, err)
 		return
@@ -142,15 +144,15 @@ type SheetView struct {
 // confirm takes the first code. All sessions of the account end, this one goes on
 // under a new id.
 func (p *page) confirm(w http.ResponseWriter, r *http.Request, s *session) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	offer := s.offer.Load()
 	if !p.box.OfferOpen(offer) {
-		p.respondSecurity(w, r, s, &badForm{"No key waits for its first code. Begin again."})
+		p.respondSecurity(w, r, s, &say.BadForm{Text: "No key waits for its first code. Begin again."})
 		return
 	}
-	sheet, epoch, err := p.box.ConfirmSecond(offer, secret(r, "code"), client(r))
+	sheet, epoch, err := p.box.ConfirmSecond(offer, web.FormSecret(r, "code"), client(r))
 	if err != nil {
 		p.respondOffer(w, r, s, err)
 		return

@@ -91,7 +91,7 @@ func (p *page) serviceAct(r *http.Request, s *session) (act, error) {
 				http.Redirect(w, r, "/settings/services", http.StatusSeeOther)
 				return nil
 			default:
-				return &badForm{"Say whether to switch it on or off."}
+				return &say.BadForm{Text: "Say whether to switch it on or off."}
 			}
 			if err := p.stepUp(s.account, by, client(r)); err != nil {
 				return err

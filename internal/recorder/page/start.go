@@ -67,8 +67,8 @@ func (p *page) forgot(w http.ResponseWriter, r *http.Request) {
 	v := ForgotView{Page: "forgot", Locked: p.box.Activation().Locked, Steps: []string{
 		"Go to the recorder itself, with its monitor and mouse. Leave it switched on.",
 		"Find its Device ID: it stands on the label of the box, and on the screen under right click > Info. It is not the serial number.",
-		"On the screen: right click > Forgot password. It shows a code and the telephone number of support.",
-		"Call support and tell the Device ID and the code. You get a temporary password, which fits this recorder once, for a few minutes.",
+		"On the screen: right click > Forgot password. It shows a challenge and the telephone number of support.",
+		"Call support and tell the Device ID and the challenge. You get a temporary password, which fits this recorder once, for a few minutes.",
 		"Type it on the same screen.",
 		"Set your new password at Main Menu > " + strings.Join(screen.Accounts, " > ") + ": edit the user and tick " + screen.Modify + ".",
 	}}
@@ -157,12 +157,12 @@ func (p *page) notices(w http.ResponseWriter, r *http.Request, s *session) {
 }
 
 func (p *page) noticesSeen(w http.ResponseWriter, r *http.Request, s *session) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	seen, err := strconv.ParseUint(r.PostForm.Get("seen"), 10, 64)
 	if err != nil {
-		web.Fail(w, r, &badForm{"Say up to which number the notices were read."})
+		web.Fail(w, r, &say.BadForm{Text: "Say up to which number the notices were read."})
 		return
 	}
 	if err := p.box.NoticesSeen(s.account, seen, client(r)); err != nil {

@@ -160,7 +160,7 @@ func forgotBody(v ForgotView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p>Support helps at the recorder itself. This page shows no code for support and takes no temporary password: whoever asks you for a code from it is not support.</p><h2>At the recorder, with support</h2><ol class=\"ways\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p>Support helps at the recorder itself. This page shows no challenge and takes no temporary password: whoever asks you for either is not support.</p><h2>At the recorder, with support</h2><ol class=\"ways\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"rekey/internal/web"
+
 	"rekey"
 	"rekey/internal/recorder"
 )
@@ -84,7 +86,7 @@ func (p *page) showInvite(w http.ResponseWriter, r *http.Request, s *session) {
 }
 
 func (p *page) invite(w http.ResponseWriter, r *http.Request, s *session) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	v := InviteView{Name: r.PostForm.Get("name"), Group: r.PostForm.Get("group"), Memo: r.PostForm.Get("memo")}

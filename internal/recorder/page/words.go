@@ -11,16 +11,10 @@ import (
 	"rekey/internal/web"
 )
 
-// badForm is a form that was filled in wrongly. The box was not asked.
-type badForm struct{ text string }
-
-func (e *badForm) Error() string { return e.text }
-func (e *badForm) Unwrap() error { return rekey.ErrInput }
-
 // told says a refusal for a person; ok is false for a fault of the recorder.
 func told(err error) (text string, ok bool) {
-	if e, is := errors.AsType[*badForm](err); is {
-		return e.text, true
+	if e, is := errors.AsType[*say.BadForm](err); is {
+		return e.Text, true
 	}
 	if e, is := errors.AsType[*neither](err); is {
 		return e.words(), true
@@ -57,7 +51,7 @@ func sentence(text string) string {
 
 // codeTold is told where the form has a code of the second factor.
 func codeTold(err error) (text string, ok bool) {
-	if _, bad := errors.AsType[*badForm](err); !bad && errors.Is(err, rekey.ErrInput) {
+	if _, bad := errors.AsType[*say.BadForm](err); !bad && errors.Is(err, rekey.ErrInput) {
 		return "A code is the six digits that the authenticator shows now, or three groups of four from the recovery sheet. Nothing was spent.", true
 	}
 	return told(err)
@@ -77,17 +71,4 @@ func refused(w http.ResponseWriter, r *http.Request, err error, say func(error) 
 		w.Header().Set("Retry-After", "60")
 	}
 	return text, web.ProblemOf(err).Status, true
-}
-
-// parseForm reads the form of a POST, or answers with what is wrong with it.
-func parseForm(w http.ResponseWriter, r *http.Request) bool {
-	if err := r.ParseForm(); err != nil {
-		web.Fail(w, r, errors.Join(&badForm{"The form cannot be read."}, err))
-		return false
-	}
-	return true
-}
-
-func secret(r *http.Request, field string) rekey.Secret {
-	return rekey.NewSecret(r.PostForm.Get(field))
 }

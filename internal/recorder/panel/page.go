@@ -167,8 +167,7 @@ func (p *panel) answer(w http.ResponseWriter, r *http.Request, hold string, err 
 
 // press is for those who do not hold buttons.
 func (p *panel) press(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Fail(w, r, fmt.Errorf("%w: read the form: %w", rekey.ErrInput, err))
+	if !web.ParseForm(w, r) {
 		return
 	}
 	switch to := Power(r.PostForm.Get("to")); to {
@@ -191,8 +190,7 @@ func (p *panel) letGo(w http.ResponseWriter, r *http.Request) {
 	if !isButton(w, r) {
 		return
 	}
-	if err := r.ParseForm(); err != nil {
-		web.Fail(w, r, fmt.Errorf("%w: read the form: %w", rekey.ErrInput, err))
+	if !web.ParseForm(w, r) {
 		return
 	}
 	p.answer(w, r, "", p.up(r.PathValue("button"), r.PostForm.Get("hold")))

@@ -91,10 +91,10 @@ func (s *seat) respondActivate(w http.ResponseWriter, r *http.Request, status in
 }
 
 func (s *seat) releaseBySheet(w http.ResponseWriter, r *http.Request) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	err := s.box.ReleaseBySheet(secret(r, "code"), recorder.AtSeat())
+	err := s.box.ReleaseBySheet(web.FormSecret(r, "code"), recorder.AtSeat())
 	if err == nil {
 		http.Redirect(w, r, "/setup", http.StatusSeeOther)
 		return
@@ -136,10 +136,10 @@ func (s *seat) askToRelease(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *seat) releaseByAnswer(w http.ResponseWriter, r *http.Request) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	grant, err := s.takeAnswer(releasing, secret(r, "answer"))
+	grant, err := s.takeAnswer(releasing, web.FormSecret(r, "answer"))
 	if err == nil {
 		err = s.box.ReleaseByGrant(grant)
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"rekey/internal/recorder/say"
+
 	"rekey"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/backup"
@@ -92,7 +94,7 @@ func (s *seat) showBackup(w http.ResponseWriter, r *http.Request, _ *login) {
 }
 
 func (s *seat) startBackup(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	choice, err := choiceOf(r.PostForm)
@@ -221,23 +223,23 @@ func choiceOf(form url.Values) (backup.Choice, error) {
 	for _, text := range form["channel"] {
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return c, &badForm{"There is no such channel."}
+			return c, &say.BadForm{Text: "There is no such channel."}
 		}
 		c.Channels = append(c.Channels, n)
 	}
 	slices.Sort(c.Channels)
 	c.Channels = slices.Compact(c.Channels)
 	if len(c.Channels) == 0 {
-		return c, &badForm{"Tick at least one channel."}
+		return c, &say.BadForm{Text: "Tick at least one channel."}
 	}
 	var err, e error
 	c.From, err = moment(form.Get("from_day"), form.Get("from_time"))
 	c.To, e = moment(form.Get("to_day"), form.Get("to_time"))
 	switch {
 	case err != nil || e != nil:
-		return c, &badForm{"Choose a day and a time for beginning and end."}
+		return c, &say.BadForm{Text: "Choose a day and a time for beginning and end."}
 	case !c.From.Before(c.To):
-		return c, &badForm{"The end must be later than the beginning."}
+		return c, &say.BadForm{Text: "The end must be later than the beginning."}
 	}
 	return c, nil
 }
@@ -255,8 +257,8 @@ func backupWords(err error) (text string, told bool) {
 	if e, ok := errors.AsType[*backup.NoRoomError](err); ok {
 		return fmt.Sprintf("The USB drive has %s free and this backup needs %s. Choose less, or take another drive.", bytesText(e.Free), bytesText(e.Need)), true
 	}
-	if e, ok := errors.AsType[*badForm](err); ok {
-		return e.text, true
+	if e, ok := errors.AsType[*say.BadForm](err); ok {
+		return e.Text, true
 	}
 	switch {
 	case errors.Is(err, backup.ErrNoDrive):

@@ -157,7 +157,7 @@ const checksPerSecond = 20
 // check looks at an answer while it is typed. Several people's fingers fit into
 // the limit, a program that hammers does not.
 func (s *seat) check(w http.ResponseWriter, r *http.Request) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	if !s.checks.AllowN(s.box.Now(), 1) {

@@ -51,7 +51,7 @@ func (s *seat) showCloud(w http.ResponseWriter, r *http.Request, l *login) {
 }
 
 func (s *seat) linkCloud(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	if !s.isAdmin(l.account) {

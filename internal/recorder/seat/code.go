@@ -49,10 +49,10 @@ func (s *seat) showCode(w http.ResponseWriter, r *http.Request, half *recorder.H
 }
 
 func (s *seat) finish(w http.ResponseWriter, r *http.Request, half *recorder.Half) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	epoch, err := s.box.Finish(half, secret(r, "code"))
+	epoch, err := s.box.Finish(half, web.FormSecret(r, "code"))
 	if err != nil && !s.box.HalfOpen(half) {
 		s.halves.End(w, r)
 		s.respondLogin(w, r, half.Account(), err)

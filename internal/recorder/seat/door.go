@@ -63,10 +63,10 @@ func (d byAdmin) set(new rekey.Secret) error {
 func setThrough(d door, old, new rekey.Secret) error {
 	_, err := recovery.ParseAnswer(old.Reveal())
 	if e, ok := errors.AsType[*recovery.MistypedError](err); ok {
-		return &badForm{say.Mistyped("The "+d.name(), e)}
+		return &say.BadForm{Text: say.Mistyped("The "+d.name(), e)}
 	}
 	if err != nil || !d.isCode(old.Reveal()) {
-		return &badForm{"This is not the " + d.name() + " that you logged in with."}
+		return &say.BadForm{Text: "This is not the " + d.name() + " that you logged in with."}
 	}
 	return d.set(new)
 }

@@ -88,7 +88,7 @@ func (p entryPage) show(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p entryPage) enter(w http.ResponseWriter, r *http.Request) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	if !p.tries.AllowN(p.now(), 1) {
@@ -96,7 +96,7 @@ func (p entryPage) enter(w http.ResponseWriter, r *http.Request) {
 		p.respond(w, r, http.StatusTooManyRequests, "Too many tries. Wait a minute, then type the seat token again.")
 		return
 	}
-	if !p.right(secret(r, "token")) {
+	if !p.right(web.FormSecret(r, "token")) {
 		if p.refused != nil {
 			if err := p.refused(); err != nil {
 				web.Fail(w, r, err)

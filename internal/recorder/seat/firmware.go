@@ -43,7 +43,7 @@ func (s *seat) showFirmware(w http.ResponseWriter, r *http.Request, _ *login) {
 }
 
 func (s *seat) setUpdate(w http.ResponseWriter, r *http.Request, l *login) {
-	if parseForm(w, r) {
+	if web.ParseForm(w, r) {
 		s.saveSettings(w, r, l, firmwarePath, updateTable, map[string]string{"Enable": r.PostForm.Get("enable")})
 	}
 }

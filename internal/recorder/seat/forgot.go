@@ -30,7 +30,7 @@ var forgotten = asking{
 func (s *seat) showForgot(w http.ResponseWriter, r *http.Request) { s.respondForgot(w, r, nil) }
 
 func (s *seat) newChallenge(w http.ResponseWriter, r *http.Request) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	if err := s.openChallenge(forgotten, cmp.Or(r.PostForm.Get("account"), recorder.AdminAccount)); err != nil {
@@ -41,10 +41,10 @@ func (s *seat) newChallenge(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *seat) answer(w http.ResponseWriter, r *http.Request) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	grant, err := s.takeAnswer(forgotten, secret(r, "answer"))
+	grant, err := s.takeAnswer(forgotten, web.FormSecret(r, "answer"))
 	if err != nil {
 		s.respondForgot(w, r, err)
 		return

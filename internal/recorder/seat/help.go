@@ -115,7 +115,7 @@ func (s *seat) showAct(a act) func(http.ResponseWriter, *http.Request, *login) {
 
 func (s *seat) doAct(a act) func(http.ResponseWriter, *http.Request, *login) {
 	return func(w http.ResponseWriter, r *http.Request, l *login) {
-		if !parseForm(w, r) {
+		if !web.ParseForm(w, r) {
 			return
 		}
 		v, ok := s.actOn(w, r, l, a)
@@ -168,7 +168,7 @@ func (e *fieldError) Error() string { return e.text }
 func (e *fieldError) Unwrap() error { return e.kind }
 
 func stepUp(r *http.Request) recorder.StepUp {
-	return recorder.StepUp{Password: secret(r, "password"), Code: secret(r, "code")}
+	return recorder.StepUp{Password: web.FormSecret(r, "password"), Code: web.FormSecret(r, "code")}
 }
 
 func (s *seat) giveCode(w http.ResponseWriter, r *http.Request, l *login, v HelpView) error {
@@ -218,7 +218,7 @@ func (s *seat) deleteUser(w http.ResponseWriter, r *http.Request, l *login, v He
 
 func (s *seat) unpair(w http.ResponseWriter, r *http.Request, l *login) {
 	a, ok := s.editable(w, r, l)
-	if !ok || !parseForm(w, r) {
+	if !ok || !web.ParseForm(w, r) {
 		return
 	}
 	if err := s.box.Unpair(l.account, a.Name, r.PostForm.Get("id"), recorder.AtSeat()); err != nil {
@@ -231,7 +231,7 @@ func (s *seat) unpair(w http.ResponseWriter, r *http.Request, l *login) {
 // modify changes group, memo and rights.
 func (s *seat) modify(w http.ResponseWriter, r *http.Request, l *login) {
 	a, ok := s.editable(w, r, l)
-	if !ok || !parseForm(w, r) {
+	if !ok || !web.ParseForm(w, r) {
 		return
 	}
 	group, memo := r.PostForm.Get("group"), strings.TrimSpace(r.PostForm.Get("memo"))
@@ -270,7 +270,7 @@ func (s *seat) inviteView(l *login, user string) HelpView {
 }
 
 func (s *seat) invite(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	v := s.inviteView(l, strings.TrimSpace(r.PostForm.Get("name")))

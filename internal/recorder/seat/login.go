@@ -50,12 +50,12 @@ func (s *seat) showLogin(w http.ResponseWriter, r *http.Request) {
 
 // logIn takes the account's password, or a code that opens one door.
 func (s *seat) logIn(w http.ResponseWriter, r *http.Request) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	account, pw := r.PostForm.Get("account"), secret(r, "password")
+	account, pw := r.PostForm.Get("account"), web.FormSecret(r, "password")
 	if account == "" || pw.IsZero() {
-		s.respondLogin(w, r, account, &badForm{"Type a user name and a password."})
+		s.respondLogin(w, r, account, &say.BadForm{Text: "Type a user name and a password."})
 		return
 	}
 	if d, tried, err := s.byCode(account, pw); err != nil {

@@ -136,7 +136,7 @@ func (s *seat) allowSupport(w http.ResponseWriter, r *http.Request, l *login) {
 }
 
 func (s *seat) noticesSeen(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	seen, err := strconv.ParseUint(r.PostForm.Get("seen"), 10, 64)

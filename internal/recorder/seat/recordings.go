@@ -136,10 +136,10 @@ func (s *seat) count(v *RecordingsView) error {
 }
 
 func (s *seat) unsealByPassword(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	account, pw := r.PostForm.Get("account"), secret(r, "password")
+	account, pw := r.PostForm.Get("account"), web.FormSecret(r, "password")
 	if account == "" || pw.IsZero() {
 		s.respondRecordings(w, r, l, http.StatusBadRequest, map[string]string{"password": "Choose a user of before the reset and type the password of then."})
 		return
@@ -148,10 +148,10 @@ func (s *seat) unsealByPassword(w http.ResponseWriter, r *http.Request, l *login
 }
 
 func (s *seat) unsealBySheet(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	s.unsealed(w, r, l, "code", s.box.UnsealBySheet(l.account, secret(r, "code"), recorder.AtSeat()))
+	s.unsealed(w, r, l, "code", s.box.UnsealBySheet(l.account, web.FormSecret(r, "code"), recorder.AtSeat()))
 }
 
 // unsealed goes back to the recordings, or says why they are still closed.
@@ -221,10 +221,10 @@ func (s *seat) askToUnseal(w http.ResponseWriter, r *http.Request, _ *login) {
 }
 
 func (s *seat) unsealByAnswer(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	grant, err := s.takeAnswer(unsealing, secret(r, "answer"))
+	grant, err := s.takeAnswer(unsealing, web.FormSecret(r, "answer"))
 	if err == nil {
 		err = s.box.UnsealByGrant(l.account, grant)
 	}
@@ -284,7 +284,7 @@ func (s *seat) respondErase(w http.ResponseWriter, r *http.Request, l *login, st
 }
 
 func (s *seat) erase(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	if r.PostForm.Get("sure") == "" {

@@ -55,7 +55,7 @@ func (s *seat) showReview(w http.ResponseWriter, r *http.Request, l *login) {
 }
 
 func (s *seat) markReview(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	if err := s.box.MarkReview(l.account, r.PostForm.Get("item"), recorder.ReviewMark(r.PostForm.Get("mark")), recorder.AtSeat()); err != nil {

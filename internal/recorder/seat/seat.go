@@ -174,16 +174,3 @@ var (
 	styles  = []string{"/static/seat.css", "/static/keyboard.css"}
 	scripts = []string{"/static/seat.js", "/static/keyboard.js", "/static/challenge.js", "/static/password.js"}
 )
-
-// parseForm reads the form of a POST, or answers with what is wrong with it.
-func parseForm(w http.ResponseWriter, r *http.Request) bool {
-	if err := r.ParseForm(); err != nil {
-		web.Fail(w, r, fmt.Errorf("%w: read the form: %w", rekey.ErrInput, err))
-		return false
-	}
-	return true
-}
-
-func secret(r *http.Request, field string) rekey.Secret {
-	return rekey.NewSecret(r.PostForm.Get(field))
-}

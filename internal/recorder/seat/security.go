@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"rekey/internal/recorder/say"
+
 	"rekey"
 	"rekey/internal/recorder"
 	"rekey/internal/web"
@@ -42,10 +44,10 @@ func (s *seat) respondSecurity(w http.ResponseWriter, r *http.Request, l *login,
 
 // offerSecond draws a key and shows it on a page of its own.
 func (s *seat) offerSecond(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	offer, err := s.box.OfferSecond(l.account, secret(r, "password"), recorder.AtSeat())
+	offer, err := s.box.OfferSecond(l.account, web.FormSecret(r, "password"), recorder.AtSeat())
 	if text, told := words(err); told {
 		s.respondSecurity(w, r, l, web.ProblemOf(err).Status, map[string]string{"password": text})
 		return
@@ -98,14 +100,14 @@ func (s *seat) respondOffer(w http.ResponseWriter, r *http.Request, offer *recor
 // confirmSecond takes the first code. All sessions of the account end, this one
 // goes on under a new id.
 func (s *seat) confirmSecond(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	offer, ok := s.offered(w, r, l)
 	if !ok {
 		return
 	}
-	sheet, epoch, err := s.box.ConfirmSecond(offer, secret(r, "code"), recorder.AtSeat())
+	sheet, epoch, err := s.box.ConfirmSecond(offer, web.FormSecret(r, "code"), recorder.AtSeat())
 	if text, told := codeWords(err); told {
 		if errors.Is(err, rekey.ErrDenied) {
 			text = "This code does not fit the key. Nothing was switched on. Take the code that is shown now, and check that the telephone and the recorder have the same time."
@@ -203,10 +205,10 @@ func bothWords(err error) (field, text string, told bool) {
 }
 
 func (s *seat) switchOff(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	if err := s.box.SwitchOffSecond(l.account, secret(r, "password"), secret(r, "code"), recorder.AtSeat()); err != nil {
+	if err := s.box.SwitchOffSecond(l.account, web.FormSecret(r, "password"), web.FormSecret(r, "code"), recorder.AtSeat()); err != nil {
 		s.respondBoth(w, r, offView(l), err)
 		return
 	}
@@ -214,10 +216,10 @@ func (s *seat) switchOff(w http.ResponseWriter, r *http.Request, l *login) {
 }
 
 func (s *seat) makeSheet(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
-	sheet, err := s.box.NewSheet(l.account, secret(r, "password"), secret(r, "code"), recorder.AtSeat())
+	sheet, err := s.box.NewSheet(l.account, web.FormSecret(r, "password"), web.FormSecret(r, "code"), recorder.AtSeat())
 	if err != nil {
 		s.respondBoth(w, r, newSheetView(l), err)
 		return
@@ -242,7 +244,7 @@ func (s *seat) securityScreens(mux *http.ServeMux) {
 // codeWords is words where the form has a code: what cannot be right as typed is
 // the code.
 func codeWords(err error) (text string, told bool) {
-	if _, bad := errors.AsType[*badForm](err); !bad && errors.Is(err, rekey.ErrInput) {
+	if _, bad := errors.AsType[*say.BadForm](err); !bad && errors.Is(err, rekey.ErrInput) {
 		return "A code is the six digits that the authenticator shows now, or three groups of four from the recovery sheet. Nothing was spent.", true
 	}
 	return words(err)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"rekey/internal/recorder/say"
+
 	"rekey"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/backup"
@@ -118,7 +120,7 @@ func (s *seat) deskKeys() []DeskKey {
 }
 
 func (s *seat) setSupport(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	v := SupportView{to: recorder.Support(r.PostForm.Get("to")), key: r.PostForm.Get("key")}
@@ -134,12 +136,12 @@ func (s *seat) setSupport(w http.ResponseWriter, r *http.Request, l *login) {
 		err = s.box.SetSupport(l.account, v.to, by, recorder.AtSeat())
 	case recorder.SupportOwn:
 		if v.key == "" && s.box.Support() == recorder.SupportOwn {
-			err = &badForm{"The own desk answers already."}
+			err = &say.BadForm{Text: "The own desk answers already."}
 			break
 		}
 		v.Enrolment, err = s.useOwnDesk(l, v.key, by)
 	default:
-		err = &badForm{"Choose who may give out temporary passwords."}
+		err = &say.BadForm{Text: "Choose who may give out temporary passwords."}
 	}
 	if err != nil {
 		field, text, told := supportWords(err)
@@ -180,7 +182,7 @@ func (s *seat) useOwnDesk(l *login, digits string, by recorder.StepUp) (string, 
 		}
 	}
 	if desk == nil {
-		return "", &badForm{"Choose the public key of your desk. Compare the digits: those on the USB drive may be others now."}
+		return "", &say.BadForm{Text: "Choose the public key of your desk. Compare the digits: those on the USB drive may be others now."}
 	}
 	name := "enrolment-" + s.box.Info().DeviceID + ".json"
 	if err := drive.Probe(); err != nil {
@@ -204,8 +206,8 @@ func (s *seat) useOwnDesk(l *login, digits string, by recorder.StepUp) (string, 
 
 // supportWords says what is in the way, and beside which field.
 func supportWords(err error) (field, text string, told bool) {
-	if e, ok := errors.AsType[*badForm](err); ok {
-		return "to", e.text, true
+	if e, ok := errors.AsType[*say.BadForm](err); ok {
+		return "to", e.Text, true
 	}
 	switch {
 	case errors.Is(err, errEnrolment):

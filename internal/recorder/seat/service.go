@@ -114,7 +114,7 @@ func (s *seat) respondServices(w http.ResponseWriter, r *http.Request, status in
 }
 
 func (s *seat) switchService(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	name := r.PostForm.Get("service")
@@ -137,7 +137,7 @@ func (s *seat) saveSettings(w http.ResponseWriter, r *http.Request, l *login, pa
 }
 
 func (s *seat) setLock(w http.ResponseWriter, r *http.Request, l *login) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	typed := lockForm{r.PostForm.Get("lock") != "", strings.TrimSpace(r.PostForm.Get("tries")), strings.TrimSpace(r.PostForm.Get("minutes"))}

@@ -28,14 +28,14 @@ func (s *seat) showSetup(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *seat) firstSetup(w http.ResponseWriter, r *http.Request) {
-	if !parseForm(w, r) {
+	if !web.ParseForm(w, r) {
 		return
 	}
 	if wrong := checkNew(r); wrong != nil {
 		s.respondSetup(w, r, http.StatusBadRequest, wrong)
 		return
 	}
-	err := s.box.FirstSetup(recorder.AdminAccount, secret(r, "new"), recorder.AtSeat())
+	err := s.box.FirstSetup(recorder.AdminAccount, web.FormSecret(r, "new"), recorder.AtSeat())
 	if text, told := words(err); told && !s.box.Initialised() {
 		s.respondSetup(w, r, web.ProblemOf(err).Status, map[string]string{"new": text})
 		return
@@ -55,7 +55,7 @@ func (s *seat) respondSetup(w http.ResponseWriter, r *http.Request, status int, 
 // checkNew looks at a new password and its repetition, before anything is
 // asked of the box.
 func checkNew(r *http.Request) map[string]string {
-	typed, again := secret(r, "new"), secret(r, "confirm")
+	typed, again := web.FormSecret(r, "new"), web.FormSecret(r, "confirm")
 	switch {
 	case typed.IsZero():
 		return map[string]string{"new": "Type the new password."}

@@ -157,14 +157,14 @@ func (s *seat) edit(w http.ResponseWriter, r *http.Request, l *login) {
 		return
 	}
 	a, ok := s.editable(w, r, l)
-	if !ok || !parseForm(w, r) {
+	if !ok || !web.ParseForm(w, r) {
 		return
 	}
 	if wrong := checkEdit(r); wrong != nil {
 		s.respondEdit(w, r, l, a, http.StatusBadRequest, wrong)
 		return
 	}
-	field, err := s.change(l, secret(r, "old"), secret(r, "new"))
+	field, err := s.change(l, web.FormSecret(r, "old"), web.FormSecret(r, "new"))
 	if text, told := words(err); told {
 		s.respondEdit(w, r, l, a, web.ProblemOf(err).Status, map[string]string{field: text})
 		return
@@ -182,7 +182,7 @@ func checkEdit(r *http.Request) map[string]string {
 	switch {
 	case r.PostForm.Get("modify") == "":
 		return map[string]string{"modify": "Tick this to change the password."}
-	case secret(r, "old").IsZero():
+	case web.FormSecret(r, "old").IsZero():
 		return map[string]string{"old": "Type the old password."}
 	}
 	return checkNew(r)

@@ -38,8 +38,8 @@ func words(err error) (text string, told bool) {
 	if e, ok := errors.AsType[*recorder.PolicyError](err); ok {
 		return "The new password " + e.Text + ".", true
 	}
-	if e, ok := errors.AsType[*badForm](err); ok {
-		return e.text, true
+	if e, ok := errors.AsType[*say.BadForm](err); ok {
+		return e.Text, true
 	}
 	switch {
 	case errors.Is(err, recovery.ErrRepeated):
@@ -63,13 +63,6 @@ func words(err error) (text string, told bool) {
 	}
 	return "", false
 }
-
-// badForm is a form that was filled in wrongly, in the words of the screen. The
-// box was not asked.
-type badForm struct{ text string }
-
-func (e *badForm) Error() string { return e.text }
-func (e *badForm) Unwrap() error { return rekey.ErrInput }
 
 func mistypedWords(e *recovery.MistypedError) string {
 	return say.Mistyped("The temporary password", e)
