@@ -34,9 +34,6 @@ type LogEntry struct {
 	Result string    `json:"result,omitempty"`
 }
 
-// Newest are the newest records of the log in dir.
-func Newest(dir string, most int) (Log, error) { return ReadLog(dir, "", 1, most) }
-
 // ReadLog reads one page of the records of a kind, of the log in dir. A kind that
 // there is not is any, a number that there is not the nearest.
 func ReadLog(dir string, kind Kind, number, size int) (Log, error) {
