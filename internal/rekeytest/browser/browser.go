@@ -224,6 +224,11 @@ func (tab *Tab) Look(l Look) {
 	if err != nil {
 		tab.t.Fatalf("emulate %s: %v", scheme, err)
 	}
+	// The page hears of its new size with the next picture, and may move what is on it.
+	const drawn = `new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(() => done(true))); setTimeout(done, 500, false); })`
+	if _, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](drawn, chromedp.EvalAwaitPromise)); err != nil {
+		tab.t.Fatalf("wait for the new screen: %v", err)
+	}
 }
 
 // Open goes to an address and waits until the page is loaded.

@@ -103,16 +103,28 @@ func (tab *Tab) clickOn(what, script string) {
 	tab.do("click "+what, chromedp.MouseClickXY(x, y))
 }
 
-// at is where on the screen the middle of something is.
+// at is where on the screen the middle of something is, once it stands still:
+// after a change of the screen's size, or under a list that has just grown, a
+// click on where it was would hit its neighbour.
 func (tab *Tab) at(what, script string) (x, y float64) {
 	tab.t.Helper()
-	found, err := chromedp.Run(tab.ctx, chromedp.Evaluate[[]float64](`(() => {
-		const found = `+script+`;
-		if (!found) return [];
-		found.scrollIntoView({block: "nearest"});
-		const box = found.getBoundingClientRect();
-		return [box.x + box.width / 2, box.y + box.height / 2];
-	})()`))
+	found, err := chromedp.Run(tab.ctx, chromedp.Evaluate[[]float64](`(async () => {
+		const find = () => `+script+`;
+		if (!find()) return [];
+		const frame = () => new Promise((done) => { requestAnimationFrame(done); setTimeout(done, 250); });
+		let before = [];
+		for (let i = 0; i < 50; i++) {
+			const found = find();
+			if (!found) return [];
+			found.scrollIntoView({block: "nearest"});
+			const box = found.getBoundingClientRect();
+			const now = [box.x + box.width / 2, box.y + box.height / 2];
+			if (now[0] === before[0] && now[1] === before[1]) return now;
+			before = now;
+			await frame();
+		}
+		return before;
+	})()`, chromedp.EvalAwaitPromise))
 	if err != nil {
 		tab.t.Fatalf("find %s: %v", what, err)
 	}
