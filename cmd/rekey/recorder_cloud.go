@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey"
+	"rekey/internal/mail"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/appliance"
 	"rekey/internal/recorder/cloud"
@@ -18,7 +19,7 @@ import (
 // cloudServer is how a cloud is served.
 type cloudServer struct {
 	http         deskServer
-	mail         cloud.SMTP
+	mail         mail.SMTP
 	passwordFile string
 	url          string
 	mailCA       string

@@ -13,6 +13,7 @@ import (
 
 	"rekey"
 	"rekey/internal/argon"
+	"rekey/internal/mail"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/cloud"
 	"rekey/internal/rekeytest/browser"
@@ -24,7 +25,7 @@ type letterBox struct {
 	last string
 }
 
-func (l *letterBox) Send(_ context.Context, _ string, m cloud.Message) error {
+func (l *letterBox) Send(_ context.Context, _ string, m mail.Message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = m.Text

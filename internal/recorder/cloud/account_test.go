@@ -12,6 +12,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"rekey/internal/recorder/cloud"
+	"rekey/internal/rekeytest/mailbox"
 )
 
 var (
@@ -44,7 +45,7 @@ func (p *place) guard(owner person) (authenticator, []string) {
 		p.t.Fatalf("no key was offered: status %d", offered.status)
 	}
 	a := authenticator{p, key[1]}
-	mailed := codeForm.FindString(p.mail.last(ownerAddress).body)
+	mailed := codeForm.FindString(p.mail.Last(ownerAddress).Body)
 	sheet := owner.post("/security/on", "key", a.key, "code", a.code(), "mailed", mailed, "password", ownerPassword)
 	codes := codeForm.FindAllString(sheet.body, -1)
 	if sheet.status != 200 || len(codes) != 8 {
@@ -99,7 +100,7 @@ func TestSecondFactor(t *testing.T) {
 	forgetful := p.person()
 	const next = "another password by e-mail"
 	id := hiddenID.FindStringSubmatch(forgetful.post("/account", "address", ownerAddress, "password", next).body)[1]
-	got := forgetful.post("/account/confirm", "id", id, "code", codeForm.FindString(p.mail.last(ownerAddress).body))
+	got := forgetful.post("/account/confirm", "id", id, "code", codeForm.FindString(p.mail.Last(ownerAddress).Body))
 	if got.status != 200 || forgetful.get("/").path != "/login" {
 		t.Errorf("a new password by e-mail logs in without a code: status %d", got.status)
 	}
@@ -135,7 +136,7 @@ func TestSecondFactorNeedsTheMailbox(t *testing.T) {
 	p := newPlace(t)
 	thief := p.account(ownerAddress)
 	offered := hiddenForm.FindStringSubmatch(thief.post("/security/offer").body)[1]
-	mailed := codeForm.FindString(p.mail.last(ownerAddress).body)
+	mailed := codeForm.FindString(p.mail.Last(ownerAddress).Body)
 	mine := "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 	for name, c := range map[string]struct {
 		key, mailed, password string
@@ -178,7 +179,7 @@ func TestGuessingCodes(t *testing.T) {
 	if got := thief.login(ownerPassword, phone.code()); got != 429 {
 		t.Errorf("the right one then: status %d", got)
 	}
-	p.mail.until("somebody typed its password, and a wrong code after it")
+	p.mail.Until("somebody typed its password, and a wrong code after it")
 	p.later(20 * time.Minute)
 	if got := thief.login(ownerPassword, phone.code()); got != 200 {
 		t.Errorf("later: status %d", got)
@@ -186,9 +187,9 @@ func TestGuessingCodes(t *testing.T) {
 }
 
 // notMe is the link of the newest message to the owner.
-func (p *place) notMe(l letter) string {
+func (p *place) notMe(l mailbox.Letter) string {
 	p.t.Helper()
-	found := linkForm.FindStringSubmatch(l.body)
+	found := linkForm.FindStringSubmatch(l.Body)
 	if found == nil {
 		p.t.Fatal("the message holds no link")
 	}
@@ -207,7 +208,7 @@ func TestNotMe(t *testing.T) {
 	if got := thief.post(page+"/password", "account", "admin", "challenge", challenge); got.status != 200 {
 		t.Fatalf("status %d", got.status)
 	}
-	path := p.notMe(p.mail.last(ownerAddress))
+	path := p.notMe(p.mail.Last(ownerAddress))
 	owner := p.person()
 	if got := owner.get(path); got.status != 200 || !strings.Contains(got.body, "It was not me") {
 		t.Fatalf("the link: status %d", got.status)
@@ -250,7 +251,7 @@ func TestNotMe(t *testing.T) {
 	}
 	const next = "another password by e-mail"
 	id := hiddenID.FindStringSubmatch(owner.post("/account", "address", ownerAddress, "password", next).body)[1]
-	if got := owner.post("/account/confirm", "id", id, "code", codeForm.FindString(p.mail.last(ownerAddress).body)); got.status != 200 || got.path != "/" {
+	if got := owner.post("/account/confirm", "id", id, "code", codeForm.FindString(p.mail.Last(ownerAddress).Body)); got.status != 200 || got.path != "/" {
 		t.Fatalf("a new password: status %d at %s", got.status, got.path)
 	}
 	if got := owner.get(page); got.status != 200 {

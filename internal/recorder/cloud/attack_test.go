@@ -33,7 +33,7 @@ func TestSharedUser(t *testing.T) {
 	if got := guest.get(page); got.status != 200 || strings.Contains(got.body, ownerAddress) || strings.Contains(got.body, page+"/password") {
 		t.Errorf("the guest's page: status %d", got.status)
 	}
-	letters := len(p.mail.to(guestAddress))
+	letters := len(p.mail.To(guestAddress))
 	for path, fields := range map[string][]string{
 		"/password": {"account", "admin", "challenge", b.challenge()},
 		"/share":    {"address", "mallory@example.org"},
@@ -50,10 +50,10 @@ func TestSharedUser(t *testing.T) {
 			t.Errorf("nobody at %s: status %d, want 401", path, got.status)
 		}
 	}
-	if last := p.mail.last(ownerAddress); !strings.Contains(last.body, "shared with somebody who asked") || answerForm.MatchString(last.body) {
+	if last := p.mail.Last(ownerAddress); !strings.Contains(last.Body, "shared with somebody who asked") || answerForm.MatchString(last.Body) {
 		t.Error("the owner was not told of what the guest tried")
 	}
-	if len(p.mail.to(guestAddress)) != letters {
+	if len(p.mail.To(guestAddress)) != letters {
 		t.Error("the guest got a message")
 	}
 	if r := records(t, filepath.Join(p.dir, cloud.LogDir), "code.refused"); len(r) != 1 || !strings.Contains(r[0].Result, "only the owner") {
@@ -165,7 +165,7 @@ func TestStolenLinkKey(t *testing.T) {
 	if got := owner.post(old+"/password", "challenge", c); got.status != 200 {
 		t.Fatalf("release: status %d", got.status)
 	}
-	b.release(answerForm.FindString(p.mail.last(ownerAddress).body))
+	b.release(answerForm.FindString(p.mail.Last(ownerAddress).Body))
 	if err := b.FirstSetup(recorder.AdminAccount, rekey.NewSecret("another-Pass-2"), recorder.AtSeat()); err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestClaimedDeviceID(t *testing.T) {
 	if got := mallory.post(claimed.path+"/password", "account", "admin", "challenge", b.challenge()); got.status != 200 {
 		t.Fatalf("status %d", got.status)
 	}
-	answer := answerForm.FindString(p.mail.last("mallory@example.org").body)
+	answer := answerForm.FindString(p.mail.Last("mallory@example.org").Body)
 	if _, err := b.SubmitAnswer(recorder.AdminAccount, answer); !errors.Is(err, rekey.ErrDenied) {
 		t.Errorf("the answer of a made-up link: %v", err)
 	}
@@ -341,8 +341,8 @@ func TestFlood(t *testing.T) {
 		t.Errorf("%d in a month, want 5", sent)
 	}
 	answers, notices := 0, 0
-	for _, l := range p.mail.to(ownerAddress) {
-		if answerForm.MatchString(l.body) {
+	for _, l := range p.mail.To(ownerAddress) {
+		if answerForm.MatchString(l.Body) {
 			answers++
 		} else {
 			notices++
@@ -384,7 +384,7 @@ func TestUniform(t *testing.T) {
 			t.Errorf("codes to one address: status %d", got.status)
 		}
 	}
-	if n := len(p.mail.to("nobody@example.org")); n != 5 {
+	if n := len(p.mail.To("nobody@example.org")); n != 5 {
 		t.Errorf("%d codes went to one address, want 5", n)
 	}
 }
@@ -397,7 +397,7 @@ func TestPlantedConfirmation(t *testing.T) {
 	victim, mallory := p.person(), p.person()
 	mine := hiddenID.FindStringSubmatch(victim.post("/account", "address", ownerAddress, "password", ownerPassword).body)[1]
 	hers := hiddenID.FindStringSubmatch(mallory.post("/account", "address", ownerAddress, "password", "the password of mallory").body)[1]
-	code := codeForm.FindString(p.mail.last(ownerAddress).body) // the newest: mallory's
+	code := codeForm.FindString(p.mail.Last(ownerAddress).Body) // the newest: mallory's
 	if got := victim.post("/account/confirm", "id", mine, "code", code); got.status != 403 {
 		t.Errorf("status %d", got.status)
 	}
@@ -439,9 +439,9 @@ func TestHeaderInjection(t *testing.T) {
 	if page.status != 200 || strings.Contains(page.body, "<script") || strings.ContainsAny(page.body, "\x1b\u202e") {
 		t.Errorf("the page: status %d", page.status)
 	}
-	for _, l := range p.mail.to(ownerAddress) {
-		if l.header.Get("Bcc") != "" || len(l.envelope) != 2 || len(l.header["Subject"]) != 1 || strings.ContainsAny(l.body, "\x1b") {
-			t.Errorf("a message has envelope %v and headers %v", l.envelope, l.header)
+	for _, l := range p.mail.To(ownerAddress) {
+		if l.Header.Get("Bcc") != "" || len(l.Envelope) != 2 || len(l.Header["Subject"]) != 1 || strings.ContainsAny(l.Body, "\x1b") {
+			t.Errorf("a message has envelope %v and headers %v", l.Envelope, l.Header)
 		}
 	}
 	if got := owner.post(page.path+"/password", "account", "admin\r\nBcc: x@example.org", "challenge", "400R-0YG6-V5GS-YMWC-QV05"); got.status != 400 {
@@ -489,13 +489,13 @@ func TestReleaseIsTheOwnersAlone(t *testing.T) {
 	if got := thief.post(claimed.path+"/password", "challenge", c); got.status != 200 {
 		t.Fatalf("status %d", got.status)
 	}
-	if _, err := b.SubmitAnswer(recorder.AdminAccount, answerForm.FindString(p.mail.last("mallory@example.org").body)); !errors.Is(err, rekey.ErrDenied) {
+	if _, err := b.SubmitAnswer(recorder.AdminAccount, answerForm.FindString(p.mail.Last("mallory@example.org").Body)); !errors.Is(err, rekey.ErrDenied) {
 		t.Errorf("the answer of a made-up link: %v", err)
 	}
 	if got := owner.post(page+"/password", "challenge", c); got.status != 200 {
 		t.Fatalf("the owner, after all that: status %d", got.status)
 	}
-	b.release(answerForm.FindString(p.mail.last(ownerAddress).body))
+	b.release(answerForm.FindString(p.mail.Last(ownerAddress).Body))
 }
 
 // TestReleaseOpensNothingElse: of a reset recorder the cloud answers one purpose,
@@ -507,15 +507,15 @@ func TestReleaseOpensNothingElse(t *testing.T) {
 	b := newBox(t, "Shop")
 	page := p.link(b, owner)
 	b.reset()
-	p.mail.until("says that it was reset by its button")
-	letters := len(p.mail.to(ownerAddress))
+	p.mail.Until("says that it was reset by its button")
+	letters := len(p.mail.To(ownerAddress))
 	for name, purpose := range map[string]recovery.Purpose{"password": recovery.PurposePassword, "recordings": recovery.PurposeUnseal} {
 		c := recovery.Challenge{Suite: recovery.SuiteOCRA, Purpose: purpose, Counter: 9, Random: 12345}
 		if got := owner.post(page+"/password", "account", "admin", "challenge", c.String()); got.status != 400 {
 			t.Errorf("%s: status %d", name, got.status)
 		}
 	}
-	if n := len(p.mail.to(ownerAddress)); n != letters {
+	if n := len(p.mail.To(ownerAddress)); n != letters {
 		t.Errorf("%d messages were sent", n-letters)
 	}
 	ask := func() int {
@@ -551,9 +551,9 @@ func TestStolenKeyTellsOfAReset(t *testing.T) {
 	if status, _ := thief.send(wire.PathUnlink, wire.Unlink{Reset: true}); status != 204 {
 		t.Fatalf("status %d", status)
 	}
-	p.mail.until("says that it was reset by its button")
+	p.mail.Until("says that it was reset by its button")
 	b.until("unlinked", func(_ recorder.CloudLink, ok bool) bool { return !ok })
-	p.mail.until("says that it is no longer linked")
+	p.mail.Until("says that it is no longer linked")
 	if got := p.person().get(page); got.path != "/login" {
 		t.Errorf("status %d", got.status)
 	}

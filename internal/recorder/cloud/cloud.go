@@ -32,6 +32,7 @@ import (
 	"rekey"
 	"rekey/internal/argon"
 	"rekey/internal/durable"
+	"rekey/internal/mail"
 	"rekey/internal/store"
 	"rekey/internal/web"
 	"rekey/seclog"
@@ -51,7 +52,7 @@ const (
 // Mailer sends one message to one address. An error means that it may not have
 // arrived. SMTP is one.
 type Mailer interface {
-	Send(ctx context.Context, to string, m Message) error
+	Send(ctx context.Context, to string, m mail.Message) error
 }
 
 // Options of a cloud. Mail must be set; the rest may be zero.

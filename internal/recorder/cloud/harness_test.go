@@ -1,22 +1,15 @@
 package cloud_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/ed25519"
-	"crypto/tls"
-	"fmt"
 	"io"
 	"log/slog"
-	"mime/quotedprintable"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/mail"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,9 +20,11 @@ import (
 
 	"rekey"
 	"rekey/internal/argon"
+	"rekey/internal/mail"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/cloud"
 	"rekey/internal/recorder/link"
+	"rekey/internal/rekeytest/mailbox"
 	"rekey/recovery"
 )
 
@@ -42,174 +37,6 @@ const (
 	boxPassword   = "first-Pass-1"
 )
 
-// letter is one message as it arrived at the mail server.
-type letter struct {
-	envelope []string // MAIL and RCPT
-	auth     string   // base64, as it was said
-	header   mail.Header
-	body     string
-}
-
-// sink is a small mail server on loopback that keeps what it is given.
-type sink struct {
-	t       *testing.T
-	addr    string
-	mu      sync.Mutex
-	letters []letter
-	refuse  atomic.Bool  // answers DATA with a refusal
-	tls     *tls.Config  // offers STARTTLS, or speaks TLS from the start
-	start   bool         // the latter
-	plain   atomic.Int64 // messages that came in clear
-	arrived chan struct{}
-}
-
-func newSink(t *testing.T) *sink { return sinkWith(t, nil, false) }
-
-func sinkWith(t *testing.T, config *tls.Config, start bool) *sink {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &sink{t: t, addr: l.Addr().String(), arrived: make(chan struct{}, 1000), tls: config, start: start}
-	var open sync.WaitGroup
-	open.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			open.Go(func() { s.serve(conn) })
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); open.Wait() })
-	return s
-}
-
-func (s *sink) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
-	if s.start {
-		conn = tls.Server(conn, s.tls)
-	}
-	in := bufio.NewReader(conn)
-	say := func(line string) { fmt.Fprintf(conn, "%s\r\n", line) }
-	say("220 sink")
-	var one letter
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			return
-		}
-		line = strings.TrimRight(line, "\r\n")
-		switch verb := strings.ToUpper(strings.Fields(line + " x")[0]); {
-		case verb == "EHLO" && s.tls != nil && !secure(conn):
-			say("250-sink")
-			say("250 STARTTLS")
-		case verb == "STARTTLS" && s.tls != nil:
-			say("220 go on")
-			conn = tls.Server(conn, s.tls)
-			in = bufio.NewReader(conn)
-		case verb == "EHLO" && secure(conn):
-			say("250-sink")
-			say("250 AUTH PLAIN")
-		case verb == "EHLO", verb == "HELO":
-			say("250 sink")
-		case verb == "AUTH":
-			one.auth = strings.TrimPrefix(line, "AUTH PLAIN ")
-			say("235 ok")
-		case verb == "MAIL", verb == "RCPT":
-			one.envelope = append(one.envelope, line)
-			say("250 ok")
-		case verb == "DATA" && s.refuse.Load():
-			say("451 not now")
-		case verb == "DATA":
-			say("354 go on")
-			if !secure(conn) {
-				s.plain.Add(1)
-			}
-			s.take(&one, in)
-			say("250 ok")
-			one = letter{}
-		case verb == "QUIT":
-			say("221 bye")
-			return
-		default:
-			say("500 what")
-		}
-	}
-}
-
-func secure(conn net.Conn) bool { _, is := conn.(*tls.Conn); return is }
-
-func (s *sink) take(one *letter, in *bufio.Reader) {
-	var text strings.Builder
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil || line == ".\r\n" {
-			break
-		}
-		text.WriteString(strings.TrimPrefix(line, "."))
-	}
-	m, err := mail.ReadMessage(strings.NewReader(text.String()))
-	if err != nil {
-		s.t.Errorf("a message cannot be read: %v", err)
-		return
-	}
-	body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
-	if err != nil {
-		s.t.Errorf("a message's text cannot be read: %v", err)
-	}
-	one.header, one.body = m.Header, string(body)
-	s.mu.Lock()
-	s.letters = append(s.letters, *one)
-	s.mu.Unlock()
-	s.arrived <- struct{}{}
-}
-
-// to are the messages that went to an address.
-func (s *sink) to(address string) (all []letter) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.letters {
-		if l.envelope[len(l.envelope)-1] == "RCPT TO:<"+address+">" {
-			all = append(all, l)
-		}
-	}
-	return all
-}
-
-// until waits for a message that says so.
-func (s *sink) until(says string) letter {
-	s.t.Helper()
-	over := time.After(20 * time.Second)
-	for {
-		s.mu.Lock()
-		for _, l := range slices.Backward(s.letters) {
-			if strings.Contains(strings.Join(strings.Fields(l.body), " "), says) {
-				s.mu.Unlock()
-				return l
-			}
-		}
-		s.mu.Unlock()
-		select {
-		case <-s.arrived:
-		case <-over:
-			s.t.Fatalf("no message says that it %s", says)
-		}
-	}
-}
-
-// last is the newest message to an address.
-func (s *sink) last(address string) letter {
-	s.t.Helper()
-	all := s.to(address)
-	if len(all) == 0 {
-		s.t.Fatalf("no message went to %s", address)
-	}
-	return all[len(all)-1]
-}
-
 var (
 	codeForm   = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
 	answerForm = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
@@ -220,7 +47,7 @@ type place struct {
 	t     *testing.T
 	dir   string
 	base  string
-	mail  *sink
+	mail  *mailbox.Server
 	cloud *cloud.Cloud
 	ahead atomic.Int64 // nanoseconds that the cloud's clock is ahead
 }
@@ -233,12 +60,12 @@ func newPlace(t *testing.T) *place {
 // placeWith is newPlace with something between the cloud and its mail server.
 func placeWith(t *testing.T, wrap func(cloud.Mailer) cloud.Mailer) *place {
 	t.Helper()
-	p := &place{t: t, dir: t.TempDir(), mail: newSink(t)}
+	p := &place{t: t, dir: t.TempDir(), mail: mailbox.Serve(t)}
 	ctx, stop := context.WithCancel(context.Background())
 	s := httptest.NewUnstartedServer(nil)
 	c, err := cloud.Open(ctx, p.dir, cloud.Options{
 		URL:   "http://" + s.Listener.Addr().String(),
-		Mail:  wrap(cloud.SMTP{Server: p.mail.addr, From: "cloud@example.net"}),
+		Mail:  wrap(mail.SMTP{Server: p.mail.Addr, From: "cloud@example.net"}),
 		Argon: argon.Cheap(), Now: func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) },
 	})
 	if err != nil {
@@ -332,7 +159,7 @@ func (p *place) account(address string) person {
 	if asked.status != 200 || id == nil {
 		p.t.Fatalf("no code was asked for: status %d", asked.status)
 	}
-	code := codeForm.FindString(p.mail.last(address).body)
+	code := codeForm.FindString(p.mail.Last(address).Body)
 	if got := w.post("/account/confirm", "id", id[1], "code", code); got.status != 200 || got.path != "/" {
 		p.t.Fatalf("confirmation: status %d at %s", got.status, got.path)
 	}

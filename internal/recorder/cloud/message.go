@@ -3,20 +3,14 @@ package cloud
 import (
 	"fmt"
 
+	"rekey/internal/mail"
 	"rekey/recovery"
 )
 
-// Message is one e-mail. The subject is of our own words alone; what comes from
-// outside, such as a recorder's name, stands in the text only.
-type Message struct {
-	Subject string
-	Text    string
-}
-
 const noReply = "\n-- \nThis message was sent by a program; nobody reads an answer.\n"
 
-func confirmMessage(code string) Message {
-	return Message{"Your code for the recorder cloud", fmt.Sprintf(`Somebody asked for an account of the recorder cloud for this address,
+func confirmMessage(code string) mail.Message {
+	return mail.Message{Subject: "Your code for the recorder cloud", Text: fmt.Sprintf(`Somebody asked for an account of the recorder cloud for this address,
 or for a new password of the account it has. If that was you, type
 this code in the page where you asked, within 30 minutes:
 
@@ -36,8 +30,8 @@ func notMine(link string) string {
 	return "If it was not you, open this link and press the button there. Nobody\ngets into your account then until you have set a new password:\n\n    " + link + "\n"
 }
 
-func passwordMessage(l Link, account string, answer recovery.Answer, notMe string) Message {
-	return Message{"Temporary password for your recorder " + l.DeviceID.String(), fmt.Sprintf(`You asked for a temporary password for the user %s of your recorder
+func passwordMessage(l Link, account string, answer recovery.Answer, notMe string) mail.Message {
+	return mail.Message{Subject: "Temporary password for your recorder " + l.DeviceID.String(), Text: fmt.Sprintf(`You asked for a temporary password for the user %s of your recorder
 
     %s (%s), Device ID %s
 
@@ -53,8 +47,8 @@ Never tell the temporary password to anybody; support does not ask for
 it. %s`, account, l.Name, l.Model, l.DeviceID, answer.Reveal(), notMine(notMe)) + noReply}
 }
 
-func releaseMessage(l Link, answer recovery.Answer, notMe string) Message {
-	return Message{"Release of your recorder " + l.DeviceID.String(), fmt.Sprintf(`You asked to release your recorder
+func releaseMessage(l Link, answer recovery.Answer, notMe string) mail.Message {
+	return mail.Message{Subject: "Release of your recorder " + l.DeviceID.String(), Text: fmt.Sprintf(`You asked to release your recorder
 
     %s (%s), Device ID %s
 
@@ -71,8 +65,8 @@ Never tell the temporary password to anybody; support does not ask for
 it. %s`, l.Name, l.Model, l.DeviceID, answer.Reveal(), notMine(notMe)) + noReply}
 }
 
-func offerMessage(code string) Message {
-	return Message{"Your code for a second factor", fmt.Sprintf(`Somebody wants to switch on a second factor for your account at the
+func offerMessage(code string) mail.Message {
+	return mail.Message{Subject: "Your code for a second factor", Text: fmt.Sprintf(`Somebody wants to switch on a second factor for your account at the
 recorder cloud. If that was you, type this code in the page where you
 asked, within 30 minutes:
 
@@ -83,15 +77,15 @@ tell the code to anybody.
 `, code) + noReply}
 }
 
-func accountMessage(what, notMe string) Message {
-	return Message{"Notice about your account at the recorder cloud", fmt.Sprintf(`What happened with your account:
+func accountMessage(what, notMe string) mail.Message {
+	return mail.Message{Subject: "Notice about your account at the recorder cloud", Text: fmt.Sprintf(`What happened with your account:
 %s.
 
 If you expected this, there is nothing to do. %s`, what, notMine(notMe)) + noReply}
 }
 
-func noticeMessage(l Link, what, notMe string) Message {
-	return Message{"Notice about your recorder " + l.DeviceID.String(), fmt.Sprintf(`Your recorder
+func noticeMessage(l Link, what, notMe string) mail.Message {
+	return mail.Message{Subject: "Notice about your recorder " + l.DeviceID.String(), Text: fmt.Sprintf(`Your recorder
 
     %s (%s), Device ID %s
 

@@ -12,8 +12,10 @@ import (
 
 	"rekey"
 	"rekey/internal/argon"
+	"rekey/internal/mail"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/cloud"
+	"rekey/internal/rekeytest/mailbox"
 	"rekey/recovery"
 	"rekey/seclog"
 )
@@ -43,7 +45,7 @@ func TestForgotDevicePassword(t *testing.T) {
 	if l, _, _ := b.CloudLink(); l.Owner != "p***@example.org" {
 		t.Errorf("the box shows its owner as %q", l.Owner)
 	}
-	if n := p.mail.last(ownerAddress); !strings.Contains(n.body, "it was linked to your account") {
+	if n := p.mail.Last(ownerAddress); !strings.Contains(n.Body, "it was linked to your account") {
 		t.Error("the owner was not told of the link")
 	}
 	b.reboot() // the link outlives it
@@ -60,8 +62,8 @@ func TestForgotDevicePassword(t *testing.T) {
 	if got.status != 200 {
 		t.Fatalf("status %d", got.status)
 	}
-	m := p.mail.last(ownerAddress)
-	answer := answerForm.FindString(m.body)
+	m := p.mail.Last(ownerAddress)
+	answer := answerForm.FindString(m.Body)
 	if answer == "" {
 		t.Fatal("no temporary password in the message")
 	}
@@ -120,7 +122,7 @@ func TestResetUnlinks(t *testing.T) {
 	if _, linked, err := b.CloudLink(); linked || err != nil {
 		t.Fatalf("after the reset the box is still linked: %v", err)
 	}
-	p.mail.until("says that it was reset by its button")
+	p.mail.Until("says that it was reset by its button")
 	if got := owner.get(page); got.status != 200 || !strings.Contains(got.body, "Release this recorder") || strings.Contains(got.body, page+"/share") {
 		t.Errorf("the owner's page: status %d", got.status)
 	}
@@ -140,12 +142,12 @@ func TestResetUnlinks(t *testing.T) {
 	if got := owner.post(page+"/password", "challenge", c); got.status != 200 || !strings.Contains(got.body, "link it anew") {
 		t.Fatalf("release: status %d", got.status)
 	}
-	m := p.mail.last(ownerAddress)
-	if !strings.Contains(m.body, "You asked to release your recorder") {
+	m := p.mail.Last(ownerAddress)
+	if !strings.Contains(m.Body, "You asked to release your recorder") {
 		t.Error("the message does not say what it is for")
 	}
-	b.release(answerForm.FindString(m.body))
-	p.mail.until("its lock was released")
+	b.release(answerForm.FindString(m.Body))
+	p.mail.Until("its lock was released")
 	if got := owner.get(page); got.status != 404 {
 		t.Errorf("the right outlived the lock: status %d", got.status)
 	}
@@ -189,7 +191,7 @@ func TestReleaseOffline(t *testing.T) {
 	if got := owner.post(page+"/password", "challenge", c); got.status != 200 {
 		t.Fatalf("release: status %d", got.status)
 	}
-	b.release(answerForm.FindString(p.mail.last(ownerAddress).body))
+	b.release(answerForm.FindString(p.mail.Last(ownerAddress).Body))
 	if err := b.FirstSetup(recorder.AdminAccount, rekey.NewSecret("another-Pass-2"), recorder.AtSeat()); err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +199,7 @@ func TestReleaseOffline(t *testing.T) {
 	if got := owner.post(page+"/password", "account", "admin", "challenge", b.challenge()); got.status != 200 {
 		t.Fatalf("status %d", got.status)
 	}
-	if _, err := b.SubmitAnswer(recorder.AdminAccount, answerForm.FindString(p.mail.last(ownerAddress).body)); !errors.Is(err, rekey.ErrDenied) {
+	if _, err := b.SubmitAnswer(recorder.AdminAccount, answerForm.FindString(p.mail.Last(ownerAddress).Body)); !errors.Is(err, rekey.ErrDenied) {
 		t.Errorf("an answer under the forgotten key: %v", err)
 	}
 }
@@ -228,11 +230,11 @@ func TestMailFails(t *testing.T) {
 	b := newBox(t, "Shop")
 	page := p.link(b, owner)
 	challenge := b.challenge()
-	p.mail.refuse.Store(true)
+	p.mail.Have(mailbox.RefusesData)
 	if got := owner.post(page+"/password", "account", "admin", "challenge", challenge); got.status != 502 || !strings.Contains(got.body, "try again with the same challenge") {
 		t.Errorf("status %d", got.status)
 	}
-	p.mail.refuse.Store(false)
+	p.mail.Have(mailbox.None)
 	if got := owner.post(page+"/password", "account", "admin", "challenge", challenge); got.status != 200 {
 		t.Errorf("again: status %d", got.status)
 	}
@@ -247,7 +249,7 @@ type hangsUp struct {
 	hangUp func()
 }
 
-func (h *hangsUp) Send(ctx context.Context, to string, m cloud.Message) error {
+func (h *hangsUp) Send(ctx context.Context, to string, m mail.Message) error {
 	h.hangUp()
 	return h.Mailer.Send(ctx, to, m)
 }
@@ -269,7 +271,7 @@ func TestHangUp(t *testing.T) {
 	if _, err := p.cloud.ForgotPassword(ctx, who, id, recorder.AdminAccount, b.challenge()); err != nil {
 		t.Errorf("temporary password: %v", err)
 	}
-	if got := p.mail.last(ownerAddress); !answerForm.MatchString(got.body) {
+	if got := p.mail.Last(ownerAddress); !answerForm.MatchString(got.Body) {
 		t.Error("no temporary password was sent")
 	}
 	ctx, cancel = context.WithCancel(t.Context())
@@ -277,7 +279,7 @@ func TestHangUp(t *testing.T) {
 	if err := p.cloud.Unlink(ctx, who, id); err != nil {
 		t.Errorf("unlink: %v", err)
 	}
-	if got := p.mail.last(ownerAddress); !strings.Contains(got.body, "was unlinked") {
+	if got := p.mail.Last(ownerAddress); !strings.Contains(got.Body, "was unlinked") {
 		t.Error("the owner was not told")
 	}
 	mailer.hangUp = func() {}

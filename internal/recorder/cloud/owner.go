@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 	"time"
 
 	"rekey"
 	"rekey/internal/argon"
+	"rekey/internal/mail"
 	"rekey/internal/recorder/cloud/wire"
 	"rekey/internal/store"
 )
@@ -28,20 +28,16 @@ type Owner struct {
 }
 
 const (
-	maxAddress  = 254
 	minPassword = 12
 	maxPassword = 128
 	confirmLife = 30 * time.Minute
 	confirmMost = 5 // codes typed for one confirmation
 )
 
-// addressForm is what an e-mail address of an owner may look like: a dot-atom
-// and a host name, so that nothing in it means anything in a header.
-var addressForm = regexp.MustCompile(`^[a-z0-9!#$%&'*+/=?^_{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_{|}~-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)*$`)
-
+// parseAddress reads an owner's e-mail address.
 func parseAddress(typed string) (string, error) {
-	a := strings.ToLower(strings.TrimSpace(typed))
-	if len(a) > maxAddress || !addressForm.MatchString(a) {
+	a, err := mail.ParseAddress(typed)
+	if err != nil {
 		return "", refuse(rekey.ErrInput, "that is no e-mail address; expected NAME@HOST")
 	}
 	return a, nil

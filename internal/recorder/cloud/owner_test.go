@@ -10,12 +10,13 @@ import (
 
 	"rekey"
 	"rekey/internal/argon"
+	"rekey/internal/mail"
 )
 
 // noMail is a mail server that is out of reach.
 type noMail struct{}
 
-func (noMail) Send(context.Context, string, Message) error {
+func (noMail) Send(context.Context, string, mail.Message) error {
 	return errors.New("dial tcp 10.1.2.3:25: no route")
 }
 

@@ -25,6 +25,7 @@ import (
 
 	"rekey"
 	"rekey/internal/argon"
+	"rekey/internal/mail"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/cloud"
 )
@@ -42,7 +43,7 @@ type letters struct {
 	all []string
 }
 
-func (l *letters) Send(_ context.Context, _ string, m cloud.Message) error {
+func (l *letters) Send(_ context.Context, _ string, m mail.Message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = append(l.all, m.Text)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rekey/internal/argon"
+	"rekey/internal/mail"
 	"rekey/internal/recorder/cloud"
 	"rekey/internal/rekeytest/browser"
 )
@@ -29,7 +30,7 @@ type mailbox struct {
 }
 
 // Send keeps the message.
-func (m *mailbox) Send(_ context.Context, to string, msg cloud.Message) error {
+func (m *mailbox) Send(_ context.Context, to string, msg mail.Message) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.all[to] = append(m.all[to], msg.Text)

@@ -1,4 +1,4 @@
-package cloud_test
+package mail_test
 
 import (
 	"crypto/tls"
@@ -8,24 +8,27 @@ import (
 	"testing"
 
 	"rekey"
-	"rekey/internal/recorder/cloud"
+	"rekey/internal/mail"
+	"rekey/internal/rekeytest/mailbox"
 )
+
+const ownerAddress = "petra@example.org"
 
 // TestMailByTLS: both ways of TLS, with a log-in, against a server that speaks it.
 func TestMailByTLS(t *testing.T) {
 	t.Parallel()
-	config, ca := tlsSelfSigned(t)
+	config, ca := mailbox.SelfSigned(t)
 	for name, start := range map[string]bool{"STARTTLS": false, "TLS from the start": true} {
-		s := sinkWith(t, config, start)
-		m := cloud.SMTP{Server: s.addr, From: "cloud@example.net", User: "cloud", Password: rekey.NewSecret("of the server"), CA: ca, TLS: start}
-		if err := m.Send(t.Context(), ownerAddress, cloud.Message{Subject: "Grüße", Text: "one\n.\ntwo\n"}); err != nil {
+		s := mailbox.ServeTLS(t, config, start)
+		m := mail.SMTP{Server: s.Addr, From: "cloud@example.net", User: "cloud", Password: rekey.NewSecret("of the server"), CA: ca, TLS: start}
+		if err := m.Send(t.Context(), ownerAddress, mail.Message{Subject: "Grüße", Text: "one\n.\ntwo"}); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		l := s.last(ownerAddress)
-		if said, _ := base64.StdEncoding.DecodeString(l.auth); string(said) != "\x00cloud\x00of the server" {
+		l := s.Last(ownerAddress)
+		if said, _ := base64.StdEncoding.DecodeString(l.Auth); string(said) != "\x00cloud\x00of the server" {
 			t.Errorf("%s: another log-in arrived", name)
 		}
-		if strings.ReplaceAll(l.body, "\r", "") != "one\n.\ntwo\n" || s.plain.Load() != 0 {
+		if strings.ReplaceAll(l.Body, "\r", "") != "one\n.\ntwo\n" || s.InClear() != 0 {
 			t.Errorf("%s: another text arrived, or it came in clear", name)
 		}
 	}
@@ -35,13 +38,13 @@ func TestMailByTLS(t *testing.T) {
 // TLS, and it gets neither password nor message.
 func TestMailRefusesTheWrongServer(t *testing.T) {
 	t.Parallel()
-	config, ca := tlsSelfSigned(t)
-	other, _ := tlsSelfSigned(t)
-	byName := func(s *sink) string { return strings.Replace(s.addr, "127.0.0.1", "localhost", 1) }
-	at := func(s *sink) string { return s.addr }
+	config, ca := mailbox.SelfSigned(t)
+	other, _ := mailbox.SelfSigned(t)
+	byName := func(s *mailbox.Server) string { return strings.Replace(s.Addr, "127.0.0.1", "localhost", 1) }
+	at := func(s *mailbox.Server) string { return s.Addr }
 	for name, c := range map[string]struct {
 		server *tls.Config
-		addr   func(*sink) string
+		addr   func(*mailbox.Server) string
 		ca     []byte
 	}{
 		"a certificate that nobody knows": {config, at, nil},
@@ -54,13 +57,13 @@ func TestMailRefusesTheWrongServer(t *testing.T) {
 			if start && c.server == nil {
 				continue
 			}
-			s := sinkWith(t, c.server, start)
-			m := cloud.SMTP{Server: c.addr(s), From: "cloud@example.net", User: "cloud", Password: rekey.NewSecret("of the server"), CA: c.ca, TLS: start}
-			err := m.Send(t.Context(), ownerAddress, cloud.Message{Subject: "x", Text: "secret"})
+			s := mailbox.ServeTLS(t, c.server, start)
+			m := mail.SMTP{Server: c.addr(s), From: "cloud@example.net", User: "cloud", Password: rekey.NewSecret("of the server"), CA: c.ca, TLS: start}
+			err := m.Send(t.Context(), ownerAddress, mail.Message{Subject: "x", Text: "secret"})
 			if !errors.Is(err, rekey.ErrUnreachable) || strings.Contains(err.Error(), "of the server") {
 				t.Errorf("%s, start %v: %v", name, start, err)
 			}
-			if len(s.to(ownerAddress)) != 0 || s.plain.Load() != 0 {
+			if len(s.To(ownerAddress)) != 0 || s.InClear() != 0 {
 				t.Errorf("%s, start %v: a message arrived", name, start)
 			}
 		}

@@ -1,4 +1,6 @@
-package cloud
+// Package mail hands messages to a mail server. The recorder cloud and the
+// support desk tell owners by it.
+package mail
 
 import (
 	"bytes"
@@ -13,11 +15,19 @@ import (
 	"net"
 	"net/netip"
 	"net/smtp"
+	"regexp"
 	"strings"
 	"time"
 
 	"rekey"
 )
+
+// Message is one e-mail. The subject is of the sender's own words alone; what
+// comes from outside, such as a recorder's name, stands in the text only.
+type Message struct {
+	Subject string
+	Text    string
+}
 
 // SMTP hands messages to one mail server (RFC 5321). Beyond loopback it speaks
 // TLS only: a temporary password is a secret.
@@ -38,7 +48,7 @@ func (s SMTP) Check() error {
 	if host, port, err := net.SplitHostPort(s.Server); err != nil || host == "" || port == "" {
 		return fmt.Errorf("%w: mail server %q; expected HOST:PORT", rekey.ErrInput, s.Server)
 	}
-	if _, err := parseAddress(s.From); err != nil {
+	if _, err := ParseAddress(s.From); err != nil {
 		return fmt.Errorf("%w: address of the sender %q; expected NAME@HOST", rekey.ErrInput, s.From)
 	}
 	return nil
@@ -47,7 +57,7 @@ func (s SMTP) Check() error {
 // Send sends one message. The error wraps rekey.ErrUnreachable, or rekey.ErrInput
 // where the address is none.
 func (s SMTP) Send(ctx context.Context, to string, m Message) error {
-	to, err := parseAddress(to)
+	to, err := ParseAddress(to)
 	if err != nil {
 		return err
 	}
@@ -62,7 +72,7 @@ func (s SMTP) Send(ctx context.Context, to string, m Message) error {
 }
 
 // compose writes the message. No header holds anything from outside but the
-// address, which parseAddress has let through.
+// address, which ParseAddress has let through.
 func (s SMTP) compose(to string, m Message) ([]byte, error) {
 	if strings.ContainsAny(m.Subject+to+s.From, "\r\n") {
 		return nil, fmt.Errorf("%w: a header of a message has more than one line", rekey.ErrInput)
@@ -83,7 +93,8 @@ func (s SMTP) compose(to string, m Message) ([]byte, error) {
 	b.WriteString("\r\n")
 	q := quotedprintable.NewWriter(&b)
 	_, err := q.Write([]byte(strings.ReplaceAll(m.Text, "\n", "\r\n")))
-	return b.Bytes(), errors.Join(err, q.Close())
+	err = errors.Join(err, q.Close()) // which writes what stands after the last line's end
+	return b.Bytes(), err
 }
 
 func (s SMTP) deliver(ctx context.Context, to string, body []byte) (err error) {
@@ -103,7 +114,7 @@ func (s SMTP) deliver(ctx context.Context, to string, body []byte) (err error) {
 	if err := c.Mail(s.From); err != nil {
 		return err
 	}
-	if err := c.Rcpt(to); err != nil { //nolint:gosec // Send has it from parseAddress, which knows no CR or LF; Rcpt refuses them as well
+	if err := c.Rcpt(to); err != nil { //nolint:gosec // Send has it from ParseAddress, which knows no CR or LF; Rcpt refuses them as well
 		return errors.New("the mail server refuses the address")
 	}
 	w, err := c.Data()
@@ -171,4 +182,20 @@ func (s SMTP) secured(c *smtp.Client, conn net.Conn, implicit bool, config *tls.
 		return errors.New("the mail server offers no TLS")
 	}
 	return nil
+}
+
+// maxAddress is from RFC 5321, 4.5.3.1.3.
+const maxAddress = 254
+
+// addressForm is what an e-mail address of an owner may look like: a dot-atom
+// and a host name, so that nothing in it means anything in a header.
+var addressForm = regexp.MustCompile(`^[a-z0-9!#$%&'*+/=?^_{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_{|}~-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)*$`)
+
+// ParseAddress reads NAME@HOST, in small letters. The error wraps rekey.ErrInput.
+func ParseAddress(typed string) (string, error) {
+	a := strings.ToLower(strings.TrimSpace(typed))
+	if len(a) > maxAddress || !addressForm.MatchString(a) {
+		return "", fmt.Errorf("%w: that is no e-mail address; expected NAME@HOST", rekey.ErrInput)
+	}
+	return a, nil
 }

@@ -1,4 +1,4 @@
-package cloud_test
+package mailbox
 
 import (
 	"crypto/ecdsa"
@@ -13,20 +13,21 @@ import (
 	"time"
 )
 
-// tlsSelfSigned is a certificate for 127.0.0.1 that is its own authority.
-func tlsSelfSigned(t *testing.T) (*tls.Config, []byte) {
-	t.Helper()
+// SelfSigned is a certificate for 127.0.0.1, and for the names, that is its own
+// authority, and that authority as PEM.
+func SelfSigned(tb testing.TB, names ...string) (*tls.Config, []byte) {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		DNSNames: names, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{raw}, PrivateKey: key}}, MinVersion: tls.VersionTLS12},
 		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})

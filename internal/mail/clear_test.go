@@ -1,4 +1,4 @@
-package cloud
+package mail
 
 import (
 	"net"
