@@ -16,6 +16,7 @@ import (
 
 	"rekey"
 	"rekey/internal/desk"
+	"rekey/internal/desk/api"
 	"rekey/internal/recorder/seat"
 	"rekey/recovery"
 	"rekey/seclog"
@@ -301,20 +302,14 @@ func lanAsk(t *testing.T, to, body string) (status int, said string) {
 // ann cannot hurry a case. The desk's log tells it of both.
 func TestAgentForFriends(t *testing.T) {
 	t.Parallel()
-	dir, password := newDeskFolder(t)
-	s := &stage{t: t, dir: filepath.Dir(dir), state: t.TempDir()}
-	if _, err := runDesk(t.Context(), t, "agent", "add", "sue", "--role", "supervisor", "--dir", dir, "--password-file", password); err != nil {
-		t.Fatal(err)
-	}
-	id, keys, file := sealedRecorder(t, dir)
-	if _, err := runDesk(t.Context(), t, "enroll", file, "--dir", dir, "--owner-name", "Petra Example", "--owner-address", "mailto:petra@example.org",
-		"--owner-address", "tel:+49 30 1234567", "--owner-since", "2025-01-01"); err != nil {
-		t.Fatal(err)
-	}
-	at := serveDesk(t, dir)
-	sue, ann := deskClient(t, at, "sue"), deskClient(t, at, "ann")
+	d := newDeskFolder(t)
+	s := &stage{t: t, dir: d.home, state: t.TempDir()}
+	d.must("agent", "add", "sue", "--role", "supervisor", "--link-file", d.file("link-sue", ""))
+	d.serve()
+	id, keys := d.enrol()
+	sue, ann := d.client("sue"), d.client("ann")
 	ctx := t.Context()
-	of, err := sue.OpenCase(ctx, desk.OpenCaseRequest{DeviceID: id.String(), Account: "admin", Caller: "+49 30 1234567"})
+	of, err := sue.OpenCase(ctx, api.OpenCase{DeviceID: id.String(), Account: "admin", Caller: "+49 30 1234567"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,10 +317,15 @@ func TestAgentForFriends(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = sue.Answer(ctx, of.Number, c.String())
+	_, err = sue.Reveal(ctx, of.Number, c.String())
 	wantRefused(t, "an answer without evidence", err, rekey.ErrConflict)
-	for _, kind := range []string{"E2", "E6"} {
-		if _, err := sue.AddEvidence(ctx, of.Number, desk.EvidenceRequest{Kind: kind, Note: "said to be checked"}); err != nil {
+	_, err = sue.AddEvidence(ctx, of.Number, api.Evidence{Kind: "E2", Note: "said to be checked"})
+	wantRefused(t, "her word for a registered address", err, rekey.ErrInput)
+	if _, err = sue.SendCode(ctx, of.Number, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []api.Evidence{{Kind: "E2", Code: d.code()}, {Kind: "E6", Note: "said to be checked"}} {
+		if _, err := sue.AddEvidence(ctx, of.Number, e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -333,15 +333,16 @@ func TestAgentForFriends(t *testing.T) {
 	wantRefused(t, "her own case", err, rekey.ErrDenied)
 	_, err = ann.Decide(ctx, of.Number, "approve")
 	wantRefused(t, "an agent who may not approve", err, rekey.ErrDenied)
-	_, err = sue.Answer(ctx, of.Number, c.String())
+	_, err = sue.Reveal(ctx, of.Number, c.String())
 	wantRefused(t, "an answer without approval", err, rekey.ErrConflict)
 
-	log := filepath.Join(dir, desk.LogDir)
-	for actor, want := range map[string]map[string]int{"sue": {"case.approve": 1, "challenge.answer": 2}, "ann": {"case.approve": 1}} {
+	// Who may not approve gets no further than to begin the proof of presence for it.
+	log := filepath.Join(d.dir, desk.LogDir)
+	for actor, want := range map[string]map[string]int{"sue": {"challenge.answer": 2, "stepup.begin": 1}, "ann": {"stepup.begin": 1}} {
 		for event, n := range want {
 			got := 0
 			for _, r := range s.records(log, event) {
-				if r.Actor == actor && (r.Result == "refused" || r.Result == "failed") {
+				if r.Actor == actor && (r.Result == "refused" || r.Result == "failed") && (event != "stepup.begin" || r.Object == "case.approve") {
 					got++
 				}
 			}
@@ -350,7 +351,5 @@ func TestAgentForFriends(t *testing.T) {
 			}
 		}
 	}
-	if _, err := runDesk(ctx, t, "verify", "--dir", dir); err != nil {
-		t.Errorf("the log: %v", err)
-	}
+	d.must("verify")
 }

@@ -143,7 +143,7 @@ func (d *demo) setStage(ctx context.Context) (err error) {
 	if d.desk, err = openDemoDesk(ctx, d.folder("desk")); err != nil {
 		return err
 	}
-	d.say("desk", "the maker's support desk; the agents are "+demoAgent+" and "+demoApprover, "url", d.desk.url)
+	d.say("desk", "the maker's support desk; "+demoAgent+" and "+demoApprover+" have joined it by one-time links, each with a passkey", "url", d.desk.url)
 	if d.lost, err = d.desk.makeRecorder(ctx, d.folder("recorder")); err != nil {
 		return err
 	}
@@ -152,10 +152,10 @@ func (d *demo) setStage(ctx context.Context) (err error) {
 	}
 	d.secret("lost password", d.lost)
 	d.secret("seat token", d.box.SeatToken())
-	d.secret("agents' password", d.desk.password)
+	d.secret("page of the telephone", d.desk.phone.page)
 	i := d.box.Info
 	d.say("recorder", fmt.Sprintf("a %s %s with %d channels and %d days of footage; its key for temporary passwords was sealed to the desk in the factory", i.Vendor, i.Model, demoFootage.Channels, demoFootage.Days))
-	d.say("owner", "has lost its admin password. The demo keeps it sealed, to prove at the end that it is dead")
+	d.say("owner", "has a telephone that the desk knows from the registration, and has lost the recorder's admin password. The demo keeps it sealed, to prove at the end that it is dead")
 	return nil
 }
 
@@ -282,22 +282,35 @@ func (d *demo) keepRunning(ctx context.Context) error {
 	r := twin.Ready()
 	d.say("recorder console", r.Seat+"/ (the monitor and mouse; wants the seat token)", "url", r.Seat)
 	d.say("recorder web page", r.HTTP+"/", "url", r.HTTP)
-	d.say("support desk", d.desk.url+"/ (log in as "+demoAgent+", and as "+demoApprover+" to approve)", "url", d.desk.url)
+	d.say("support desk", d.desk.url+"/ (join as "+demoAgent+" in one browser and as "+demoApprover+" in another, by the links below: two people of one case may not share a browser)", "url", d.desk.url)
+	d.say("owner's telephone", "a page that shows what the desk sends; its address is below")
 	d.say("rekey", fmt.Sprintf("rekey reset %s --way temporary-password --discovery-port %s --state %s", r.HTTP, portOf(r.Discovery), d.state))
-	d.tellSecrets(twin.SeatToken())
+	if err := d.tellSecrets(ctx, twin.SeatToken()); err != nil {
+		return errors.Join(err, twin.Close())
+	}
 	d.say("demo", "runs until Ctrl-C")
 	<-ctx.Done()
 	return twin.Close()
 }
 
-func (d *demo) tellSecrets(token rekey.Secret) {
+// tellSecrets tells the terminal alone what opens the seat, the desk and the telephone.
+func (d *demo) tellSecrets(ctx context.Context, token rekey.Secret) error {
 	t, err := openTerminal()
 	if err != nil {
-		d.say("note", "the seat token and the agents' password are shown on a terminal only, and there is none")
-		return
+		d.say("note", "the seat token and the agents' links are shown on a terminal only, and there is none")
+		return nil
 	}
 	defer t.Close()
-	t.printf("\n  seat token               %s\n  password of both agents  %s\n\n", token.Reveal(), d.desk.password.Reveal())
+	t.printf("\n  seat token         %s\n", token.Reveal())
+	for _, name := range []string{demoAgent, demoApprover} {
+		link, err := d.desk.invite(ctx, name)
+		if err != nil {
+			return err
+		}
+		t.printf("  link for %-9s %s\n", name, link.Reveal())
+	}
+	t.printf("  owner's telephone  %s%s\n\n", d.desk.phone.url, d.desk.phone.page.Reveal())
+	return nil
 }
 
 func portOf(address string) string {

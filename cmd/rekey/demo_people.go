@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
 	"rekey"
 	"rekey/internal/desk"
+	"rekey/internal/desk/api"
 	"rekey/internal/desk/client"
 	"rekey/internal/job"
 	"rekey/internal/recorder/seat"
@@ -51,16 +53,14 @@ func (o demoOwner) Change(ctx context.Context, plan rekey.Plan, password rekey.S
 		return err
 	}
 	o.say("owner", "Main Menu > Forgot password: reads out "+forgot.Challenge+", as "+strings.Join(forgot.Spelling[0], " ")+" and so on")
-	answer, err := agent.Answer(ctx, of.Number, forgot.Challenge)
+	answer, err := o.desk.answer(ctx, o.demo, agent, of.Number, forgot.Challenge)
 	if err != nil {
 		return err
 	}
-	o.secret("answer", answer)
-	o.say(demoAgent, "types the challenge; its record is in a signed checkpoint; reads out the answer, a temporary password for this recorder, once")
 	if err := screen.setNew(ctx, plan.Account, answer, password, func(what string) { o.say("owner", what) }); err != nil {
 		return err
 	}
-	_, err = agent.Close(ctx, of.Number, "solved")
+	_, err = agent.Close(ctx, of.Number, desk.Ending{Outcome: "solved", PasswordSet: "yes", CallerIn: "yes"})
 	return err
 }
 
@@ -195,23 +195,23 @@ func seatRefusal(status int, path string, raw []byte) error {
 	return fmt.Errorf("%w: local seat, %s: status %d, %s%s", kind, path, status, said.Error, said.Detail)
 }
 
+// What the owner reads off the telephone.
+var (
+	codeOnPhone = regexp.MustCompile(`([0-9]{4} [0-9]{4}) is your number`)
+	halfOnPhone = regexp.MustCompile(`([0-9A-Z]{4}-[0-9A-Z]{4}) are groups 3 and 4`)
+)
+
 // prepareCase is the call up to the challenge: case, evidence, approval.
 func (k *demoDesk) prepareCase(ctx context.Context, d *demo, deviceID, account string) (of desk.Case, agent *client.Client, err error) {
 	if agent, err = k.logIn(ctx, demoAgent); err != nil {
 		return of, nil, err
 	}
-	if of, err = agent.OpenCase(ctx, desk.OpenCaseRequest{DeviceID: deviceID, Account: account, Caller: demoPhone}); err != nil {
+	if of, err = agent.OpenCase(ctx, api.OpenCase{DeviceID: deviceID, Account: account, Caller: demoNumber}); err != nil {
 		return of, nil, err
 	}
-	d.say(demoAgent, fmt.Sprintf("opens case %d for Device ID %s", of.Number, of.DeviceID))
-	for _, e := range []desk.EvidenceRequest{
-		{Kind: string(desk.EvidenceAddress), Note: "code sent to the registered mailbox was read back"},
-		{Kind: string(desk.EvidenceCallback), Note: "called back at the registered number"},
-	} {
-		if of, err = agent.AddEvidence(ctx, of.Number, e); err != nil {
-			return of, nil, err
-		}
-		d.say(demoAgent, fmt.Sprintf("evidence %s: %s", e.Kind, e.Note))
+	d.say(demoAgent, fmt.Sprintf("logs in with her passkey and opens case %d for Device ID %s; the desk tells the owner's telephone", of.Number, of.DeviceID))
+	if err := k.proveOwner(ctx, d, agent, of.Number); err != nil {
+		return of, nil, err
 	}
 	approver, err := k.logIn(ctx, demoApprover)
 	if err != nil {
@@ -220,6 +220,64 @@ func (k *demoDesk) prepareCase(ctx context.Context, d *demo, deviceID, account s
 	if of, err = approver.Decide(ctx, of.Number, "approve"); err != nil {
 		return of, nil, err
 	}
-	d.say(demoApprover, "approves: "+strings.Join(of.Reasons, "; "))
+	d.say(demoApprover, "approves with his own passkey: "+strings.Join(of.Reasons, "; "))
+	for of.Stage == desk.StageTelling {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return of, nil, ctx.Err()
+		}
+		if of, err = agent.Case(ctx, of.Number); err != nil {
+			return of, nil, err
+		}
+	}
+	d.say("desk", "the owner is told of both; now, and not before, the challenge is due")
 	return of, agent, nil
+}
+
+// proveOwner gathers the evidence: the number that the desk sends to the
+// registered telephone, and a call back.
+func (k *demoDesk) proveOwner(ctx context.Context, d *demo, agent *client.Client, number int64) error {
+	if _, err := agent.SendCode(ctx, number, 0); err != nil {
+		return err
+	}
+	code, err := k.phone.read(ctx, codeOnPhone)
+	if err != nil {
+		return err
+	}
+	d.secret("number", rekey.NewSecret(code))
+	d.say("owner", "reads out the number that the desk has sent to the registered telephone")
+	if _, err := agent.AddEvidence(ctx, number, api.Evidence{Kind: string(desk.EvidenceAddress), Code: code}); err != nil {
+		return err
+	}
+	d.say(demoAgent, "evidence E2: the desk finds the number right")
+	const note = "called back at the registered number"
+	if _, err := agent.AddEvidence(ctx, number, api.Evidence{Kind: string(desk.EvidenceCallback), Note: note}); err != nil {
+		return err
+	}
+	d.say(demoAgent, "evidence E6: "+note)
+	return nil
+}
+
+// answer is the temporary password as the owner writes it down: two groups by
+// voice, and two from the telephone.
+func (k *demoDesk) answer(ctx context.Context, d *demo, agent *client.Client, number int64, challenge string) (rekey.Secret, error) {
+	out, err := agent.Reveal(ctx, number, challenge)
+	if err != nil {
+		return rekey.Secret{}, err
+	}
+	if !out.Split || len(out.Groups) != 2 {
+		return rekey.Secret{}, fmt.Errorf("%w: the answer is not split: the agent has %d groups", rekey.ErrVerify, len(out.Groups))
+	}
+	d.say(demoAgent, "types the challenge; its record is in a signed checkpoint; reads out groups 1 and 2 of the answer, a temporary password for this recorder, once")
+	half, err := k.phone.read(ctx, halfOnPhone)
+	if err != nil {
+		return rekey.Secret{}, err
+	}
+	d.say("owner", "has groups 3 and 4 on the telephone; no agent ever sees them")
+	answer := rekey.NewSecret(out.Groups[0].Text + "-" + out.Groups[1].Text + "-" + half)
+	d.secret("agent's half", rekey.NewSecret(out.Groups[0].Text+"-"+out.Groups[1].Text))
+	d.secret("owner's half", rekey.NewSecret(half))
+	d.secret("answer", answer)
+	return answer, nil
 }

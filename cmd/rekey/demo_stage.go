@@ -11,10 +11,15 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"rekey"
 	"rekey/internal/catalog"
 	"rekey/internal/desk"
 	"rekey/internal/desk/client"
+	"rekey/internal/desk/front"
+	"rekey/internal/desk/passkey"
+	"rekey/internal/desk/staff"
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/appliance"
 	"rekey/internal/recorder/clips"
@@ -25,8 +30,8 @@ import (
 var demoFootage = clips.Spec{Channels: 2, Days: 2, ClipSeconds: 5}
 
 const (
-	demoModel = "N841"
-	demoPhone = "+1-555-555-0142"
+	demoModel  = "N841"
+	demoNumber = "+1-555-555-0142"
 )
 
 func demoRule() rekey.PasswordRule {
@@ -34,51 +39,88 @@ func demoRule() rekey.PasswordRule {
 	return m.Rule()
 }
 
-// demoDesk is a support desk with its agents, served on loopback.
+// demoDesk is a support desk with its agents, served on loopback, and the
+// telephone of the owner that it sends text messages to.
 type demoDesk struct {
 	dir, url string
-	password rekey.Secret // of both agents
+	phone    *demoPhone
 	desk     *desk.Desk
-	server   *http.Server
-	served   chan error
+	agents   map[string]*passkey.Key // by name
+	stop     context.CancelFunc
+	work     *errgroup.Group
 }
 
+// openDemoDesk makes a desk and has its agents join, each with a passkey in
+// software. Passkeys are bound to a name, so the desk is at localhost.
 func openDemoDesk(ctx context.Context, dir string) (_ *demoDesk, err error) {
-	k := &demoDesk{dir: dir, served: make(chan error, 1)}
-	if k.password, err = catalog.NewPassword(demoRule(), rand.Reader); err != nil {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
 		return nil, err
 	}
-	if err := desk.Init(ctx, dir, "chief", k.password, desk.Options{}); err != nil {
-		return nil, err
+	k := &demoDesk{dir: dir, url: "http://localhost:" + portOf(l.Addr().String()), agents: map[string]*passkey.Key{}}
+	if k.phone, err = openDemoPhone(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
-	if k.desk, err = desk.Open(ctx, dir, desk.Options{}); err != nil {
-		return nil, err
+	o := desk.Options{URL: k.url, SMS: k.phone.carrier()}
+	if _, err = desk.Init(ctx, dir, "chief", o); err == nil {
+		k.desk, err = desk.Open(ctx, dir, o)
 	}
-	for name, role := range map[string]desk.Role{demoAgent: desk.RoleAgent, demoApprover: desk.RoleApprover} {
-		if err := k.desk.AddAgent(ctx, desk.Operator(), name, role, k.password); err != nil {
-			return nil, errors.Join(err, k.desk.Close())
+	if err != nil {
+		return nil, errors.Join(err, l.Close(), k.phone.close())
+	}
+	k.serve(ctx, l)
+	for _, a := range []struct {
+		name string
+		role staff.Role
+	}{{demoAgent, staff.RoleAgent}, {demoApprover, staff.RoleApprover}} {
+		if err := k.hire(ctx, a.name, a.role); err != nil {
+			return nil, errors.Join(err, k.close())
 		}
 	}
-	return k, k.serve()
+	return k, nil
 }
 
-func (k *demoDesk) serve() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return errors.Join(err, k.desk.Close())
-	}
-	k.url = "http://" + l.Addr().String()
-	k.server = &http.Server{Handler: k.desk.Handler(), ReadHeaderTimeout: 10 * time.Second}
-	go func() { k.served <- k.server.Serve(l) }()
-	return nil
+func (k *demoDesk) serve(ctx context.Context, l net.Listener) {
+	ctx, k.stop = context.WithCancel(ctx)
+	k.work, ctx = errgroup.WithContext(ctx)
+	server := &http.Server{Handler: front.Handler(k.desk), ReadHeaderTimeout: 10 * time.Second}
+	k.work.Go(func() error { return k.desk.Run(ctx) })
+	k.work.Go(func() error { return server.Serve(l) })
+	k.work.Go(func() error {
+		<-ctx.Done()
+		return server.Close()
+	})
 }
 
 func (k *demoDesk) close() error {
-	err := k.server.Close()
-	if e := <-k.served; !errors.Is(e, http.ErrServerClosed) {
-		err = errors.Join(err, e)
+	k.stop()
+	err := k.work.Wait()
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.Canceled) {
+		err = nil
 	}
-	return errors.Join(err, k.desk.Close())
+	return errors.Join(err, k.desk.Close(), k.phone.close())
+}
+
+// hire adds an agent, who joins by the one-time link.
+func (k *demoDesk) hire(ctx context.Context, name string, role staff.Role) error {
+	if err := k.desk.AddAgent(ctx, desk.Operator(), name, role, desk.StepUp{}); err != nil {
+		return err
+	}
+	link, err := k.invite(ctx, name)
+	if err != nil {
+		return err
+	}
+	c, err := client.New(k.url)
+	if err != nil {
+		return err
+	}
+	k.agents[name], _, err = c.Join(ctx, link, "demo")
+	return err
+}
+
+func (k *demoDesk) invite(ctx context.Context, name string) (rekey.Secret, error) {
+	link, _, err := k.desk.Invite(ctx, desk.Operator(), name, false, desk.StepUp{})
+	return link, err
 }
 
 func (k *demoDesk) logIn(ctx context.Context, name string) (*client.Client, error) {
@@ -86,7 +128,7 @@ func (k *demoDesk) logIn(ctx context.Context, name string) (*client.Client, erro
 	if err != nil {
 		return nil, err
 	}
-	_, err = c.LogIn(ctx, name, k.password)
+	_, err = c.LogIn(ctx, k.agents[name])
 	return c, err
 }
 
@@ -110,7 +152,7 @@ func (k *demoDesk) makeRecorder(ctx context.Context, dir string) (lost rekey.Sec
 		return lost, fmt.Errorf("%w: %w", rekey.ErrStorage, err)
 	}
 	_, err = k.desk.Enrol(ctx, desk.Operator(), file, desk.Owner{
-		Name: "A. Owner", Since: time.Now().AddDate(-1, 0, 0), Addresses: []string{"mailto:owner@example.com", "tel:" + demoPhone},
+		Name: "A. Owner", Since: time.Now().AddDate(-1, 0, 0), Addresses: []string{"tel:" + demoNumber},
 	})
 	return lost, err
 }

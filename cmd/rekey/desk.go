@@ -3,17 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"rekey"
 	"rekey/internal/desk"
-	"rekey/recovery"
+	"rekey/internal/durable"
 )
 
 // deskVerb is what the verbs of the support desk share.
@@ -26,201 +23,106 @@ func newDeskCommand() *cobra.Command {
 		Short: "the support desk that issues temporary passwords",
 		Long: `desk is the technical-support desk of a maker or dealer. Recorders are enrolled with
 their keys sealed to the desk; agents open cases, gather evidence, get approval where it
-is due, and read out the answer to a recorder's challenge, once.
+is due, and read out their half of the answer to a recorder's challenge, once.
 
-Whoever runs these verbs on the desk's machine acts as its operator; what they do is
-recorded in the desk's security log, as everything at the desk is.`,
+Whoever runs the verbs with --dir on the desk's machine acts as its operator. The verbs
+with --desk speak the desk's API from any machine, as an agent with a passkey or a program
+with an API key. What anybody does is recorded in the desk's security log.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if v.dir == "" && cmd.HasParent() && !cmd.HasSubCommands() {
-				return fmt.Errorf("%w: give the desk's folder by --dir", rekey.ErrInput)
-			}
-			return nil
-		},
+		RunE: showHelp,
 	}
-	v.flags(cmd, "the desk's folder (required)")
-	cmd.AddCommand(v.initCommand(), v.enrollCommand(), v.recorderCommand(), v.agentCommand(), v.serveCommand(), v.verifyCommand())
-	return cmd
-}
-
-// with opens the desk for one act.
-func (v *deskVerb) with(cmd *cobra.Command, act func(*desk.Desk) error) error {
-	d, err := desk.Open(cmd.Context(), v.dir, desk.Options{})
-	if err != nil {
-		return err
-	}
-	return errors.Join(act(d), d.Close())
-}
-
-func (v *deskVerb) initCommand() *cobra.Command {
-	var name, passwordFile string
-	cmd := &cobra.Command{
-		Use:   "init",
-		Short: "make a desk: keys, database, security log, first administrator",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			password, err := secretFrom(passwordFile, "Password of the administrator")
-			if err != nil {
-				return err
-			}
-			if err := desk.Init(cmd.Context(), v.dir, name, password, desk.Options{}); err != nil {
-				return err
-			}
-			key := filepath.Join(v.dir, desk.PublicKeyFile)
-			return v.tell(cmd, "desk", map[string]string{"dir": v.dir, "administrator": name, "public_key": key},
-				"the desk is in %s; its administrator is %s\nrecorders seal their keys to %s", v.dir, name, key)
-		},
-	}
-	cmd.Flags().StringVar(&name, "admin-name", "administrator", "name of the first administrator")
-	cmd.Flags().StringVar(&passwordFile, "admin-password-file", "", "file with the administrator's password (default: asked at the terminal)")
-	return cmd
-}
-
-// ownerFlags are what a registration says of a recorder's owner.
-type ownerFlags struct {
-	name, since string
-	addresses   []string
-}
-
-func (o *ownerFlags) register(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&o.name, "owner-name", "", "who owns the recorder")
-	f.StringArrayVar(&o.addresses, "owner-address", nil, "mailto:NAME@HOST or tel:+NUMBER of the owner, from the registration; may be given again")
-	f.StringVar(&o.since, "owner-since", "", "date of the sale or of the last change of owner, YYYY-MM-DD")
-}
-
-func (o *ownerFlags) owner() (desk.Owner, error) {
-	owner := desk.Owner{Name: o.name, Addresses: o.addresses}
-	if o.since == "" {
-		return owner, nil
-	}
-	since, err := time.Parse(time.DateOnly, o.since)
-	if err != nil {
-		return owner, fmt.Errorf("%w: --owner-since %q: expected YYYY-MM-DD", rekey.ErrInput, o.since)
-	}
-	owner.Since = since
-	return owner, nil
-}
-
-func (v *deskVerb) enrollCommand() *cobra.Command {
-	var owner ownerFlags
-	cmd := &cobra.Command{
-		Use:   "enroll FILE",
-		Short: "take a recorder into the registry, with the key that it sealed to the desk",
-		Long: `enroll reads the enrolment file of a recorder (- = stdin). It prints the answer to a
-test challenge: work out the same with the recorder's key ('rekey code answer') and compare.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := readEnrolment(cmd.InOrStdin(), args[0])
-			if err != nil {
-				return err
-			}
-			o, err := owner.owner()
-			if err != nil {
-				return err
-			}
-			return v.with(cmd, func(d *desk.Desk) error {
-				done, err := d.Enrol(cmd.Context(), desk.Operator(), file, o)
-				if err != nil {
-					return err
-				}
-				return v.tell(cmd, "enrolled", done, "recorder %s is enrolled (key epoch %d)\ntest: account %q, challenge %s, answer %s",
-					done.DeviceID, done.Epoch, done.TestAccount, done.TestChallenge, done.TestAnswer)
-			})
-		},
-	}
-	owner.register(cmd)
-	return cmd
-}
-
-func readEnrolment(stdin io.Reader, name string) ([]byte, error) {
-	const most = 64 << 10
-	in := stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", rekey.ErrInput, err)
+	v.flags(cmd, "the desk's folder, for the verbs of its operator")
+	cmd.AddGroup(
+		&cobra.Group{ID: "operator", Title: "On the desk's machine (--dir):"},
+		&cobra.Group{ID: "agent", Title: "As an agent, from any machine (--desk):"},
+	)
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			cmd.AddCommand(c)
 		}
-		defer f.Close()
-		in = f
 	}
-	data, err := io.ReadAll(io.LimitReader(in, most+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w: read enrolment %s: %w", rekey.ErrInput, name, err)
-	}
-	return data, nil
-}
-
-func (v *deskVerb) recorderCommand() *cobra.Command {
-	var owner ownerFlags
-	var stolen bool
-	cmd := &cobra.Command{
-		Use:   "recorder DEVICE_ID",
-		Short: "show a recorder, or change its owner, or report it stolen",
-		Long: `recorder shows what the registry has of a recorder, after the changes that the flags ask for.
-Whatever changes of the owner or of the addresses is a risk for 30 days: an answer then
-needs documents and a second person, and after a change of addresses a day's wait as well.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := recovery.ParseDeviceID(args[0])
-			if err != nil {
-				return fmt.Errorf("%w: %w", rekey.ErrInput, err)
-			}
-			o, err := owner.owner()
-			if err != nil {
-				return err
-			}
-			return v.with(cmd, func(d *desk.Desk) error {
-				if cmd.Flags().Changed("stolen") {
-					if err := d.SetStolen(cmd.Context(), desk.Operator(), id, stolen); err != nil {
-						return err
-					}
-				}
-				if o.Name != "" || len(o.Addresses) > 0 || !o.Since.IsZero() {
-					if err := d.SetOwner(cmd.Context(), desk.Operator(), id, o); err != nil {
-						return err
-					}
-				}
-				return v.showRecorder(cmd, d, id)
-			})
-		},
-	}
-	owner.register(cmd)
-	cmd.Flags().BoolVar(&stolen, "stolen", false, "report it stolen: no answer is issued while this stands (--stolen=false takes it back)")
+	add("operator", v.initCommand(), v.serveCommand(), v.enrollCommand(), v.recorderCommand(), v.agentCommand(), v.keyCommand(),
+		v.dealerCommand(), v.hookCommand(), v.verifyCommand(), v.figuresCommand(), v.exportCommand())
+	add("agent", v.joinCommand(), v.caseCommand(), v.approveCommand(), v.revealCommand())
 	return cmd
 }
 
-func (v *deskVerb) showRecorder(cmd *cobra.Command, d *desk.Desk, id recovery.DeviceID) error {
-	r, err := d.Recorder(cmd.Context(), desk.Operator(), id)
-	if err != nil {
-		return err
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// operate makes what a verb of the operator does of act: it opens the desk in
+// the folder for that alone.
+func (v *deskVerb) operate(act func(cmd *cobra.Command, d *desk.Desk, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		config, err := v.config(cmd)
+		if err != nil {
+			return err
+		}
+		d, err := desk.Open(cmd.Context(), v.dir, desk.Options{URL: config.url()})
+		if err != nil {
+			return err
+		}
+		return errors.Join(act(cmd, d, args), d.Close())
 	}
-	stolen := ""
-	if r.Stolen {
-		stolen = ", reported stolen"
-	}
-	return v.tell(cmd, "recorder", r, "%s %s, serial %s, owner %q (%s), %d answers issued%s",
-		r.DeviceID, r.Model, r.Serial, r.Owner, strings.Join(r.Addresses, ", "), len(r.Answers), stolen)
 }
 
-func (v *deskVerb) verifyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "verify",
-		Short: "check the desk's whole security log",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return v.with(cmd, func(d *desk.Desk) error {
-				report, err := d.VerifyLog(cmd.Context(), desk.Operator())
-				if err != nil {
-					return err
-				}
-				if report.Problem != "" {
-					return fmt.Errorf("%w: %s", rekey.ErrVerify, report.Problem)
-				}
-				return v.tell(cmd, "log", report.Report, "all %d records of %s are whole, in order and signed; root %s",
-					report.Records, report.Origin, report.Root)
-			})
-		},
+// given is a secret that is told once, on stdout or in a file of its own.
+type given struct{ file string }
+
+func (g *given) register(cmd *cobra.Command, flag, what string) {
+	cmd.Flags().StringVar(&g.file, flag, "", "write the "+what+" to this file (mode 0600) instead of stdout")
+}
+
+// put writes the file, where one was named, and returns what stdout is to say of the secret.
+func (g *given) put(s rekey.Secret) (said string, err error) {
+	if g.file == "" {
+		return s.Reveal(), nil
 	}
+	if err := durable.WriteFile(g.file, []byte(s.Reveal()+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("%w: %w", rekey.ErrStorage, err)
+	}
+	return "in " + g.file, nil
+}
+
+// span is a time from --since until --until.
+type span struct{ since, until string }
+
+func (s *span) register(cmd *cobra.Command, usual string) {
+	cmd.Flags().StringVar(&s.since, "since", "", "date (YYYY-MM-DD) or time (RFC 3339) of the beginning (default: "+usual+")")
+	cmd.Flags().StringVar(&s.until, "until", "", "date or time of the end (default: now)")
+}
+
+// times are the ends of the span; without --since it began so long ago.
+func (s *span) times(ago time.Duration) (since, until time.Time, err error) {
+	until = time.Now().UTC()
+	if s.until != "" {
+		if until, err = parseDay("--until", s.until); err != nil {
+			return since, until, err
+		}
+	}
+	if since = until.Add(-ago); s.since != "" {
+		since, err = parseDay("--since", s.since)
+	}
+	if err == nil && !since.Before(until) {
+		err = fmt.Errorf("%w: --since %s is not before --until %s", rekey.ErrInput, since.Format(time.RFC3339), until.Format(time.RFC3339))
+	}
+	return since, until, err
+}
+
+// parseDay reads a date, which begins at midnight UTC, or a time.
+func parseDay(flag, text string) (time.Time, error) {
+	for _, form := range []string{time.DateOnly, time.RFC3339} {
+		if at, err := time.Parse(form, text); err == nil {
+			return at.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%w: %s %q: expected YYYY-MM-DD, or a time such as 2026-05-03T14:00:00Z", rekey.ErrInput, flag, text)
+}
+
+func parseNumber(what, text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%w: %s %q: expected a number", rekey.ErrInput, what, text)
+	}
+	return n, nil
 }

@@ -13,52 +13,94 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"rekey"
 	"rekey/internal/desk"
+	"rekey/internal/desk/front"
 	"rekey/internal/durable"
 )
 
-// deskServer is how a desk is served.
+// deskServer is how a web front is served.
 type deskServer struct {
 	listen, readyFile, cert, key string
 }
 
 func (v *deskVerb) serveCommand() *cobra.Command {
-	var s deskServer
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "serve the desk's pages and API until stopped",
-		Long: `serve answers until SIGTERM or an interrupt. Agents send their passwords to it, so
-beyond loopback it speaks TLS only: give --cert and --key. It slows down failed log-ins by
-the sender's address, so let agents reach it directly and not through a proxy.`,
+		Long: `serve answers until SIGTERM or an interrupt, and carries the messages to owners meanwhile.
+Agents log in to it and owners confirm who they are, so beyond loopback it speaks TLS only:
+give --cert and --key. It slows down log-ins that fail by the sender's address, so let people
+reach it directly and not through a proxy.
+
+Each setting is a flag, a variable of the environment (--smtp-server is
+REKEY_DESK_SMTP_SERVER), or a line of desk.toml in the desk's folder (server = "..." under
+[smtp]); the first of these counts. Without smtp and sms no owner can be told anything, and
+every case waits a day for its answer.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			d, err := desk.Open(cmd.Context(), v.dir, desk.Options{Log: log})
-			if err != nil {
-				return err
-			}
-			return errors.Join(s.run(cmd.Context(), d.Handler(), log, func(url string) error {
-				return v.tell(cmd, "serving", map[string]string{"url": url}, "the desk is at %s", url)
-			}), d.Close())
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return v.serve(cmd) },
 	}
-	f := cmd.Flags()
-	f.StringVar(&s.listen, "listen", "127.0.0.1:0", "address to serve at; port 0 = any free one")
-	f.StringVar(&s.readyFile, "ready-file", "", "write {\"url\": ...} to this file once the desk answers")
-	f.StringVar(&s.cert, "cert", "", "file with the TLS certificate and its chain (PEM)")
-	f.StringVar(&s.key, "key", "", "file with the TLS key (PEM)")
+	registerSettings(cmd.Flags())
 	return cmd
 }
 
+// serve listens before it opens the desk, so that the desk knows its port.
+func (v *deskVerb) serve(cmd *cobra.Command) error {
+	config, err := v.config(cmd)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	s := deskServer{listen: config.listen(), readyFile: config.text("ready-file"), cert: config.text("cert"), key: config.text("key")}
+	o, err := config.options(log)
+	if err != nil {
+		return err
+	}
+	listener, at, err := s.open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if o.URL, err = config.servedAt(at); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	d, err := desk.Open(cmd.Context(), v.dir, o)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	work, ctx := errgroup.WithContext(cmd.Context())
+	work.Go(func() error { return d.Run(ctx) })
+	work.Go(func() error {
+		return s.serve(ctx, listener, o.URL, front.Handler(d), log, func(url string) error {
+			return v.tell(cmd, "serving", map[string]string{"url": url}, "the desk is at %s", url)
+		})
+	})
+	err = work.Wait()
+	if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // it was stopped, and that is how a server ends
+	}
+	return errors.Join(err, d.Close())
+}
+
+// run serves h until ctx ends.
 func (s *deskServer) run(ctx context.Context, h http.Handler, log *slog.Logger, ready func(url string) error) error {
 	listener, url, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
+	return s.serve(ctx, listener, url, h, log, ready)
+}
+
+// graceful is how long calls under way may go on when the server is stopped.
+const graceful = 2 * time.Second
+
+func (s *deskServer) serve(ctx context.Context, listener net.Listener, url string, h http.Handler, log *slog.Logger, ready func(url string) error) error {
+	calls, cancelCalls := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelCalls()
 	server := &http.Server{
 		Handler:           h,
+		BaseContext:       func(net.Listener) context.Context { return calls },
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,
@@ -66,9 +108,11 @@ func (s *deskServer) run(ctx context.Context, h http.Handler, log *slog.Logger, 
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	// Calls under way may end; a stream of news would not.
+	server.RegisterOnShutdown(func() { time.AfterFunc(graceful, cancelCalls) })
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	err = s.tellReady(url, ready)
+	err := s.tellReady(url, ready)
 	if err == nil {
 		select {
 		case err = <-served:
@@ -112,7 +156,7 @@ func (s *deskServer) open(ctx context.Context) (net.Listener, string, error) {
 		return nil, "", fmt.Errorf("%w: --cert and --key belong together", rekey.ErrInput)
 	}
 	if s.cert == "" && !at.Addr().IsLoopback() {
-		return nil, "", fmt.Errorf("%w: --listen %s is beyond loopback; passwords must not cross a network in clear: give --cert and --key", rekey.ErrInput, s.listen)
+		return nil, "", fmt.Errorf("%w: --listen %s is beyond loopback; secrets must not cross a network in clear: give --cert and --key", rekey.ErrInput, s.listen)
 	}
 	var config *tls.Config
 	if s.cert != "" {

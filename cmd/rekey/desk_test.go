@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,10 +17,12 @@ import (
 	"rekey"
 	"rekey/internal/desk"
 	"rekey/internal/desk/client"
+	"rekey/internal/desk/passkey"
 	"rekey/recovery"
 )
 
-const deskPassword = "seven quiet tables in a row"
+// testPassphrase protects the passkeys of the tests' agents.
+const testPassphrase = "seven quiet tables in a row"
 
 // runDesk runs `rekey desk args...` to its end.
 func runDesk(ctx context.Context, t *testing.T, args ...string) (stdout string, err error) {
@@ -32,30 +35,145 @@ func runDesk(ctx context.Context, t *testing.T, args ...string) (stdout string, 
 	cmd.SetOut(&out)
 	cmd.SetErr(&talk)
 	err = cmd.ExecuteContext(ctx)
-	if strings.Contains(out.String()+talk.String(), deskPassword) {
-		t.Error("a password was printed")
+	if strings.Contains(out.String()+talk.String()+fmt.Sprint(err), testPassphrase) {
+		t.Error("a passphrase was printed")
 	}
 	return out.String(), err
 }
 
-// newDeskFolder is a desk with the agents ann and carol.
-func newDeskFolder(t *testing.T) (dir, passwordFile string) {
+// deskFolder is a desk with the agents ann and carol, whose telephone is the owner's.
+type deskFolder struct {
+	t        *testing.T
+	dir      string
+	home     string // of files beside the desk
+	phone    *demoPhone
+	url      string // once it is served
+	passkeys map[string]*passkey.Key
+}
+
+func newDeskFolder(t *testing.T) *deskFolder {
 	t.Helper()
 	home := t.TempDir()
-	dir, passwordFile = filepath.Join(home, "desk"), filepath.Join(home, "password")
-	if err := os.WriteFile(passwordFile, []byte(deskPassword+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+	d := &deskFolder{t: t, home: home, dir: filepath.Join(home, "desk"), passkeys: map[string]*passkey.Key{}}
+	d.must("init", "--link-file", d.file("link-administrator", ""))
+	d.must("agent", "add", "ann", "--link-file", d.file("link-ann", ""))
+	d.must("agent", "add", "carol", "--role", "approver", "--link-file", d.file("link-carol", ""))
+	return d
+}
+
+// run runs a verb of the operator.
+func (d *deskFolder) run(args ...string) (string, error) {
+	d.t.Helper()
+	return runDesk(d.t.Context(), d.t, append(args, "--dir", d.dir)...)
+}
+
+func (d *deskFolder) must(args ...string) string {
+	d.t.Helper()
+	out, err := d.run(args...)
+	if err != nil {
+		d.t.Fatalf("desk %v: %v", args, err)
 	}
-	for _, args := range [][]string{
-		{"init", "--dir", dir, "--admin-password-file", passwordFile},
-		{"agent", "add", "ann", "--dir", dir, "--password-file", passwordFile},
-		{"agent", "add", "carol", "--role", "approver", "--dir", dir, "--password-file", passwordFile},
-	} {
-		if _, err := runDesk(t.Context(), t, args...); err != nil {
-			t.Fatalf("desk %v: %v", args, err)
+	return out
+}
+
+// file is a file beside the desk; with text it is written.
+func (d *deskFolder) file(name, text string) string {
+	d.t.Helper()
+	path := filepath.Join(d.home, name)
+	if text != "" {
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+			d.t.Fatal(err)
 		}
 	}
-	return dir, passwordFile
+	return path
+}
+
+// serve serves the desk until the test ends, with the owner's telephone in reach.
+func (d *deskFolder) serve(more ...string) {
+	t := d.t
+	t.Helper()
+	var err error
+	if d.phone, err = openDemoPhone(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ready := d.file("ready.json", "")
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := runDesk(ctx, t, append(more, "serve", "--dir", d.dir, "--listen", "127.0.0.1:0", "--ready-file", ready,
+			"--sms-url", d.phone.url+"/sms", "--sms-key-file", d.file("sms-key", d.phone.key.Reveal()))...)
+		done <- err
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("desk serve ended with %v", err)
+		}
+		if _, err := os.Stat(ready); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the ready file is still there: %v", err)
+		}
+		if err := d.phone.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
+		data, err := os.ReadFile(ready)
+		if errors.Is(err, os.ErrNotExist) && len(done) == 0 {
+			continue
+		}
+		var told struct{ URL string }
+		if err != nil || json.Unmarshal(data, &told) != nil || told.URL == "" {
+			t.Fatalf("no ready file: %v", err)
+		}
+		d.url = told.URL
+		return
+	}
+}
+
+// client is an agent in a session, after joining by the link where that is due.
+func (d *deskFolder) client(name string) *client.Client {
+	d.t.Helper()
+	c, err := client.New(d.url)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	if d.passkeys[name] == nil {
+		link, err := readSecretFile(d.file("link-"+name, ""))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		_, token, _ := strings.Cut(link.Reveal(), "#") // it was made before the port was known
+		if d.passkeys[name], _, err = c.Join(d.t.Context(), rekey.NewSecret(token), "test"); err != nil {
+			d.t.Fatalf("%s joins: %v", name, err)
+		}
+	}
+	if _, err := c.LogIn(d.t.Context(), d.passkeys[name]); err != nil {
+		d.t.Fatalf("%s logs in: %v", name, err)
+	}
+	return c
+}
+
+// enrol takes a new recorder into the registry, whose owner has the telephone.
+func (d *deskFolder) enrol() (recovery.DeviceID, *recovery.Keys) {
+	d.t.Helper()
+	id, keys, file := sealedRecorder(d.t, d.dir)
+	var enrolled desk.Enrolled
+	out := d.must("enroll", file, "--json", "--owner-name", "Petra Example", "--owner-address", "tel:+49 30 1234567", "--owner-since", "2025-01-01")
+	if err := json.Unmarshal([]byte(out), &enrolled); err != nil || enrolled.DeviceID != id {
+		d.t.Fatalf("enroll: %v: %s", err, out)
+	}
+	return id, keys
+}
+
+// code is the number that was sent to the owner's telephone.
+func (d *deskFolder) code() string {
+	d.t.Helper()
+	code, err := d.phone.read(d.t.Context(), codeOnPhone)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return code
 }
 
 // sealedRecorder is an enrolment file of a new recorder for the desk in dir.
@@ -92,175 +210,110 @@ func sealedRecorder(t *testing.T, dir string) (id recovery.DeviceID, keys *recov
 	return id, keys, file
 }
 
-// serveDesk runs `rekey desk serve` until the test ends, and returns its URL.
-func serveDesk(t *testing.T, dir string) string {
-	t.Helper()
-	ready := filepath.Join(t.TempDir(), "ready.json")
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() {
-		_, err := runDesk(ctx, t, "serve", "--dir", dir, "--ready-file", ready)
-		done <- err
-	}()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("desk serve ended with %v", err)
-		}
-		if _, err := os.Stat(ready); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("the ready file is still there: %v", err)
-		}
-	})
-	for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
-		data, err := os.ReadFile(ready)
-		if errors.Is(err, os.ErrNotExist) && len(done) == 0 {
-			continue
-		}
-		var told struct{ URL string }
-		if err != nil || json.Unmarshal(data, &told) != nil || told.URL == "" {
-			t.Fatalf("no ready file: %v", err)
-		}
-		return told.URL
-	}
-}
-
-// TestDeskFromInitToAnswer enrols a recorder while the desk serves, and takes a
-// case of it to the answer.
-func TestDeskFromInitToAnswer(t *testing.T) {
-	t.Parallel()
-	dir, _ := newDeskFolder(t)
-	url := serveDesk(t, dir)
-	id, keys, file := sealedRecorder(t, dir)
-	out, err := runDesk(t.Context(), t, "enroll", file, "--dir", dir, "--json", "--owner-name", "Petra Example",
-		"--owner-address", "mailto:petra@example.org", "--owner-address", "tel:+49 30 1234567", "--owner-since", "2025-01-01")
-	var enrolled desk.Enrolled
-	if err != nil || json.Unmarshal([]byte(out), &enrolled) != nil || enrolled.DeviceID != id {
-		t.Fatalf("enroll: %v: %s", err, out)
-	}
-	agent, approver := deskClient(t, url, "ann"), deskClient(t, url, "carol")
-	c, err := agent.OpenCase(t.Context(), desk.OpenCaseRequest{DeviceID: id.String(), Account: "admin", Caller: "+49 30 1234567"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, kind := range []string{"E2", "E6"} {
-		if _, err := agent.AddEvidence(t.Context(), c.Number, desk.EvidenceRequest{Kind: kind, Note: "checked against the registry"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := approver.Decide(t.Context(), c.Number, "approve"); err != nil {
-		t.Fatal(err)
-	}
-	ch, err := keys.NewChallenge(recovery.PurposePassword, 0, 1, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := agent.Answer(t.Context(), c.Number, ch.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want, err := keys.Answer(id, "admin", ch); err != nil || got.Reveal() != want.Reveal() {
-		t.Errorf("the answer does not fit: %v", err)
-	}
-	if out, err := runDesk(t.Context(), t, "recorder", id.String(), "--dir", dir, "--stolen"); err != nil || !strings.Contains(out, "1 answers issued, reported stolen") {
-		t.Errorf("recorder: %v: %s", err, out)
-	}
-	if out, err := runDesk(t.Context(), t, "verify", "--dir", dir); err != nil || !strings.Contains(out, "are whole") {
-		t.Errorf("verify: %v: %s", err, out)
-	}
-}
-
-// TestDeskAgentRights: ann's rights are taken away, given back, and her password
-// is changed, from the command line while the desk serves her.
+// TestDeskAgentRights: ann's rights are taken away and given back, her role is
+// changed, and she gets another passkey, from the command line while the desk serves her.
 func TestDeskAgentRights(t *testing.T) {
 	t.Parallel()
-	dir, password := newDeskFolder(t)
-	url := serveDesk(t, dir)
-	fresh := filepath.Join(t.TempDir(), "password")
-	const freshPassword = "eight loud chairs in a ring"
-	if err := os.WriteFile(fresh, []byte(freshPassword+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	id := recovery.DeviceID{}
+	d := newDeskFolder(t)
+	d.serve()
+	before := d.client("ann")
 	for _, step := range []struct {
 		args     []string
 		disabled bool
-		password string // with which she can log in afterwards
 	}{
-		{[]string{"disable", "ann"}, true, ""},
-		{[]string{"enable", "ann"}, false, deskPassword},
-		{[]string{"password", "ann", "--password-file", fresh}, false, freshPassword},
-		{[]string{"password", "ann", "--password-file", password}, false, deskPassword},
+		{[]string{"disable", "ann"}, true},
+		{[]string{"enable", "ann"}, false},
+		{[]string{"role", "ann", "supervisor"}, false},
+		{[]string{"role", "ann", "agent"}, false},
+		{[]string{"sso", "ann", "ann@example.org"}, false},
 	} {
-		before, _ := client.New(url)
-		for _, p := range []string{deskPassword, freshPassword} {
-			if _, err := before.LogIn(t.Context(), "ann", rekey.NewSecret(p)); err == nil {
-				break
-			}
-		}
-		out, err := runDesk(t.Context(), t, append([]string{"agent", "--dir", dir, "--json"}, step.args...)...)
+		out := d.must(append([]string{"agent", "--json"}, step.args...)...)
 		var told struct {
 			Type     string    `json:"message_type"`
 			Name     string    `json:"name"`
-			Role     desk.Role `json:"role"`
 			Disabled time.Time `json:"disabled_at"`
 		}
-		if err != nil || json.Unmarshal([]byte(out), &told) != nil || told.Type != "agent" || told.Name != "ann" || told.Role != desk.RoleAgent || told.Disabled.IsZero() == step.disabled {
-			t.Fatalf("agent %v: %v: %s", step.args, err, out)
+		if json.Unmarshal([]byte(out), &told) != nil || told.Type != "agent" || told.Name != "ann" || told.Disabled.IsZero() == step.disabled {
+			t.Fatalf("agent %v: %s", step.args, out)
 		}
-		if _, err := before.Recorder(t.Context(), id); !errors.Is(err, rekey.ErrDenied) {
+		if _, err := before.Who(t.Context()); !errors.Is(err, rekey.ErrDenied) {
 			t.Errorf("after agent %v her old session says %v", step.args, err)
 		}
-		list, err := runDesk(t.Context(), t, "agent", "list", "--dir", dir)
-		if err != nil || strings.Contains(list, "disabled") != step.disabled {
-			t.Errorf("agent list: %v: %s", err, list)
+		if list := d.must("agent", "list"); strings.Contains(list, "disabled") != step.disabled {
+			t.Errorf("agent list: %s", list)
 		}
-		now, _ := client.New(url)
-		for _, p := range []string{deskPassword, freshPassword} {
-			if _, err := now.LogIn(t.Context(), "ann", rekey.NewSecret(p)); (err == nil) != (p == step.password) {
-				t.Errorf("after agent %v a log-in says %v", step.args, err)
-			}
+		now, err := client.New(d.url)
+		if err != nil {
+			t.Fatal(err)
 		}
+		if _, err := now.LogIn(t.Context(), d.passkeys["ann"]); (err == nil) == step.disabled {
+			t.Errorf("after agent %v a log-in says %v", step.args, err)
+		}
+		before = now
 	}
-}
-
-func deskClient(t *testing.T, url, name string) *client.Client {
-	t.Helper()
-	c, err := client.New(url)
+	lost := d.passkeys["ann"]
+	d.must("agent", "invite", "ann", "--fresh", "--link-file", d.file("link-ann", ""))
+	d.passkeys["ann"] = nil
+	d.client("ann")
+	c, err := client.New(d.url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.LogIn(t.Context(), name, rekey.NewSecret(deskPassword)); err != nil {
-		t.Fatal(err)
+	if _, err := c.LogIn(t.Context(), lost); !errors.Is(err, rekey.ErrDenied) {
+		t.Errorf("the passkey that was lost says %v", err)
 	}
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	return c
 }
 
 // TestDeskVerbsRefuse: one clear line, the documented kind, nothing changed.
 func TestDeskVerbsRefuse(t *testing.T) {
 	t.Parallel()
-	dir, password := newDeskFolder(t)
-	empty := t.TempDir()
+	d := newDeskFolder(t)
+	dir, text, empty := d.dir, d.file("text", testPassphrase), t.TempDir()
+	none := filepath.Join(empty, "no")
 	for name, c := range map[string]struct {
 		args []string
 		want error
 	}{
 		"no folder":         {[]string{"agent", "list"}, rekey.ErrInput},
 		"no desk":           {[]string{"agent", "list", "--dir", empty}, rekey.ErrNotFound},
-		"init twice":        {[]string{"init", "--dir", dir, "--admin-password-file", password}, rekey.ErrConflict},
-		"missing file":      {[]string{"agent", "add", "x", "--dir", dir, "--password-file", filepath.Join(empty, "no")}, rekey.ErrInput},
-		"the same agent":    {[]string{"agent", "add", "ann", "--dir", dir, "--password-file", password}, rekey.ErrConflict},
+		"init twice":        {[]string{"init", "--dir", dir}, rekey.ErrConflict},
+		"the same agent":    {[]string{"agent", "add", "ann", "--dir", dir}, rekey.ErrConflict},
 		"disable nobody":    {[]string{"agent", "disable", "zoe", "--dir", dir}, rekey.ErrNotFound},
 		"disable no name":   {[]string{"agent", "disable", "--dir", dir}, rekey.ErrInput},
-		"nobody's password": {[]string{"agent", "password", "zoe", "--dir", dir, "--password-file", password}, rekey.ErrNotFound},
-		"an unknown role":   {[]string{"agent", "add", "x", "--role", "king", "--dir", dir, "--password-file", password}, rekey.ErrInput},
-		"no enrolment":      {[]string{"enroll", password, "--dir", dir}, rekey.ErrInput},
+		"invite nobody":     {[]string{"agent", "invite", "zoe", "--dir", dir}, rekey.ErrNotFound},
+		"an unknown role":   {[]string{"agent", "add", "x", "--role", "king", "--dir", dir}, rekey.ErrInput},
+		"an unknown scope":  {[]string{"key", "add", "x", "--scope", "reveal", "--dir", dir}, rekey.ErrInput},
+		"no scope":          {[]string{"key", "add", "x", "--dir", dir}, rekey.ErrInput},
+		"revoke nothing":    {[]string{"key", "revoke", "x", "--dir", dir}, rekey.ErrNotFound},
+		"hook in clear":     {[]string{"hook", "add", "http://hooks.example.com/x", "--dir", dir}, rekey.ErrInput},
+		"remove no hook":    {[]string{"hook", "remove", "7", "--dir", dir}, rekey.ErrNotFound},
+		"dealer unvetted":   {[]string{"dealer", "add", "smith", "--dir", dir}, rekey.ErrInput},
+		"end no dealer":     {[]string{"dealer", "end", "smith", "--dir", dir}, rekey.ErrNotFound},
+		"no enrolment":      {[]string{"enroll", text, "--dir", dir}, rekey.ErrInput},
 		"no such recorder":  {[]string{"recorder", "V7KX-4YBM-0P97", "--dir", dir}, rekey.ErrNotFound},
 		"mistyped recorder": {[]string{"recorder", "V7KX-4YBM-0P98", "--dir", dir}, rekey.ErrInput},
 		"bad date":          {[]string{"recorder", "V7KX-4YBM-0P97", "--dir", dir, "--owner-since", "yesterday"}, rekey.ErrInput},
+		"duress alone":      {[]string{"recorder", "V7KX-4YBM-0P97", "--dir", dir, "--duress-file", text}, rekey.ErrInput},
+		"a span backwards":  {[]string{"figures", "--dir", dir, "--since", "2026-05-03", "--until", "2026-05-02"}, rekey.ErrInput},
+		"no such format":    {[]string{"export", "--dir", dir, "--format", "xls"}, rekey.ErrInput},
 		"beyond loopback":   {[]string{"serve", "--dir", dir, "--listen", "0.0.0.0:0"}, rekey.ErrInput},
-		"half of TLS":       {[]string{"serve", "--dir", dir, "--cert", password}, rekey.ErrInput},
+		"half of TLS":       {[]string{"serve", "--dir", dir, "--cert", text}, rekey.ErrInput},
 		"not an address":    {[]string{"serve", "--dir", dir, "--listen", "everywhere"}, rekey.ErrInput},
+		"half of the mail":  {[]string{"serve", "--dir", dir, "--smtp-server", "127.0.0.1:25"}, rekey.ErrInput},
+		"a URL in clear":    {[]string{"serve", "--dir", dir, "--url", "http://desk.example.com"}, rekey.ErrInput},
+		"a URL by address":  {[]string{"serve", "--dir", dir, "--url", "https://192.0.2.1"}, rekey.ErrInput},
+		"a URL of no TLS":   {[]string{"serve", "--dir", dir, "--listen", "127.0.0.1:0", "--url", "https://desk.example.com"}, rekey.ErrInput},
+		"no settings":       {[]string{"serve", "--dir", dir, "--config", none}, rekey.ErrInput},
+		"no link":           {[]string{"join", "--link-file", text}, rekey.ErrInput},
+		"no passkey":        {[]string{"case", "show", "1", "--desk", "http://localhost:1", "--passkey", none}, rekey.ErrInput},
+		"a case's name":     {[]string{"case", "show", "petra", "--desk", "http://localhost:1"}, rekey.ErrInput},
+		"evidence E7":       {[]string{"case", "evidence", "1", "E7", "--desk", "http://localhost:1"}, rekey.ErrInput},
+		"E4 without a note": {[]string{"case", "evidence", "1", "E4", "--desk", "http://localhost:1"}, rekey.ErrInput},
+		"no caller":         {[]string{"case", "open", "V7KX-4YBM-0P97", "--desk", "http://localhost:1"}, rekey.ErrInput},
+		"no desk to call":   {[]string{"case", "show", "1", "--api-key-file", text, "--desk", "http://localhost:1"}, rekey.ErrUnreachable},
+		"group 2 mistyped":  {[]string{"reveal", "1", "--challenge", "400R-0YG7-V5GS-YMWC-QV05", "--desk", "http://localhost:1"}, rekey.ErrInput},
+		"half a challenge":  {[]string{"reveal", "1", "--challenge", "400R-0YG6-V5GS", "--desk", "http://localhost:1"}, rekey.ErrInput},
+		"nobody's trust":    {[]string{"case", "show", "1", "--desk", "https://localhost:1", "--ca", text}, rekey.ErrInput},
 	} {
 		if _, err := runDesk(t.Context(), t, c.args...); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)

@@ -104,7 +104,7 @@ func indexPrefix(lines []string, want string) int {
 func TestDocumentedCommandsExist(t *testing.T) {
 	t.Parallel()
 	found := 0
-	for _, name := range []string{"README.md", "docs/how-it-works.md", "docs/output.md", "docs/threat-model.md", "docs/performance.md", "docs/drivers.md"} {
+	for _, name := range []string{"README.md", "docs/how-it-works.md", "docs/output.md", "docs/threat-model.md", "docs/performance.md", "docs/drivers.md", "docs/support-desk.md"} {
 		for _, block := range consoleBlocks(t, name) {
 			for line := range strings.Lines(block) {
 				line, _, _ = strings.Cut(strings.TrimSpace(line), " #")

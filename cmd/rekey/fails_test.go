@@ -24,7 +24,8 @@ import (
 //   - stderr ends with one line that begins "rekey: ", and no other line does,
 //   - no secret is printed: no line of any file in the script's folder secrets,
 //   - bad input (CODE 2) leaves every file below the script's folder as it was,
-//     but for a desk's security log, which tells of refused acts, too.
+//     but for a desk's security log, which tells of refused acts, too, and its
+//     database, which keeps what time it was at the last record.
 func fails(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -118,15 +119,15 @@ func everyFile(dir string) (map[string]string, error) {
 	return all, err
 }
 
-// differ names what is new, gone or changed, security logs left out.
+// differ names what is new, gone or changed, security logs and a desk's database left out.
 func differ(before, after map[string]string) (names []string) {
 	for name, what := range before {
-		if after[name] != what && !isLog(name) {
+		if after[name] != what && !recordsTime(name) {
 			names = append(names, name)
 		}
 	}
 	for name := range after {
-		if _, was := before[name]; !was && !isLog(name) {
+		if _, was := before[name]; !was && !recordsTime(name) {
 			names = append(names, name)
 		}
 	}
@@ -134,7 +135,7 @@ func differ(before, after map[string]string) (names []string) {
 	return slices.Compact(names)
 }
 
-func isLog(name string) bool {
+func recordsTime(name string) bool {
 	dir := filepath.Base(filepath.Dir(name))
-	return dir == "log"
+	return dir == "log" || strings.HasPrefix(filepath.Base(name), "desk.db")
 }

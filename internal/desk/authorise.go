@@ -1,48 +1,29 @@
 package desk
 
 import (
-	"context"
-	"database/sql"
-	"errors"
-	"fmt"
 	"slices"
-	"strconv"
-	"time"
-	"unicode/utf8"
 
-	"rekey"
-	"rekey/seclog"
+	"rekey/internal/desk/staff"
 )
 
-// Role is what an agent may do.
-type Role string
-
-// The roles. RoleOperator is whoever runs rekey on the desk's own machine; no
-// agent can be given it.
-const (
-	RoleAgent         Role = "agent"         // works cases
-	RoleApprover      Role = "approver"      // approves other people's cases
-	RoleSupervisor    Role = "supervisor"    // both, and closes anybody's case
-	RoleAuditor       Role = "auditor"       // reads and verifies, nothing else
-	RoleAdministrator Role = "administrator" // agents and recorders, no cases
-	RoleOperator      Role = "operator"
-)
-
-// Agent is somebody who acts at the desk.
-type Agent struct {
-	Name       string    `json:"name"`
-	Role       Role      `json:"role"`
-	DisabledAt time.Time `json:"disabled_at,omitzero"` // since then they cannot log in
-
-	epoch int64 // of their sessions
-}
-
-func (a Agent) disabled() bool { return !a.DisabledAt.IsZero() }
+// Agent is somebody, or some program, who acts at the desk.
+type Agent = staff.Agent
 
 // Operator is whoever runs rekey on the desk's own machine.
-func Operator() Agent { return Agent{Name: operatorName, Role: RoleOperator} }
+func Operator() Agent { return Agent{Name: operatorName, Role: staff.RoleOperator} }
 
-const operatorName = "operator"
+// The names that no agent can have.
+const (
+	operatorName = "operator"
+	ownerName    = "owner" // of a recorder, by a link
+	systemName   = "desk"
+)
+
+// roleOwner is the owner of a recorder, who came by a link. They are no agent.
+const roleOwner staff.Role = "owner"
+
+func owner() Agent  { return Agent{Name: ownerName, Role: roleOwner} }
+func system() Agent { return Agent{Name: systemName, Role: staff.RoleSystem} }
 
 // Act is one thing that can be done at the desk; it is also the name of the
 // event in the security log.
@@ -50,150 +31,163 @@ type Act string
 
 // The acts.
 const (
-	ActAgentAdd       Act = "agent.add"
-	ActAgentDisable   Act = "agent.disable"
-	ActAgentEnable    Act = "agent.enable"
-	ActAgentPassword  Act = "agent.password"
-	ActAgentList      Act = "agent.list"
+	ActAgentAdd     Act = "agent.add"
+	ActAgentRole    Act = "agent.role"
+	ActAgentDisable Act = "agent.disable"
+	ActAgentEnable  Act = "agent.enable"
+	ActAgentInvite  Act = "agent.invite"
+	ActAgentSSO     Act = "agent.sso"
+	ActAgentList    Act = "agent.list"
+	ActLogOut       Act = "agent.logout"
+	ActSessionList  Act = "session.list"
+	ActSessionEnd   Act = "session.end"
+	ActKeyMake      Act = "key.make"
+	ActKeyRevoke    Act = "key.revoke"
+	ActKeyList      Act = "key.list"
+	ActHookAdd      Act = "hook.add"
+	ActHookRemove   Act = "hook.remove"
+	ActHookList     Act = "hook.list"
+
 	ActRecorderEnrol  Act = "recorder.enrol"
-	ActRecorderUpdate Act = "recorder.update"
+	ActRecorderUpdate Act = "recorder.update" // owner, addresses, stolen, support phrase
 	ActRecorderList   Act = "recorder.list"
 	ActRecorderRead   Act = "recorder.read"
-	ActCaseOpen       Act = "case.open"
-	ActCaseList       Act = "case.list"
-	ActCaseRead       Act = "case.read"
-	ActCaseClose      Act = "case.close"
-	ActEvidenceAdd    Act = "evidence.add"
-	ActCaseApprove    Act = "case.approve"
-	ActReveal         Act = "challenge.answer"
-	ActLogVerify      Act = "log.verify"
-	ActLogOut         Act = "agent.logout"
+	ActRecorderThaw   Act = "recorder.thaw"
+	ActDealerAdd      Act = "dealer.add"
+	ActDealerEnd      Act = "dealer.end"
+	ActDealerList     Act = "dealer.list"
+
+	ActCaseOpen     Act = "case.open"
+	ActCaseList     Act = "case.list"
+	ActCaseRead     Act = "case.read"
+	ActCaseNote     Act = "case.note"
+	ActCaseHandOver Act = "case.handover"
+	ActCasePause    Act = "case.pause"
+	ActCaseResume   Act = "case.resume"
+	ActCaseFreeze   Act = "case.freeze"
+	ActCaseThaw     Act = "case.thaw"
+	ActCaseClose    Act = "case.close"
+	ActEvidenceAdd  Act = "evidence.add"
+	ActCodeSend     Act = "code.send"    // to a registered address
+	ActAddressShow  Act = "address.show" // a registered number in full, to call back
+	ActSendTo       Act = "case.sendto"  // where the owner's half goes
+	ActCaseApprove  Act = "case.approve"
+	ActReveal       Act = "challenge.answer"
+
+	ActFigures     Act = "figures.read"
+	ActExport      Act = "export"
+	ActAlarmList   Act = "alarm.list"
+	ActAlarmSettle Act = "alarm.settle"
+	ActReconcile   Act = "reconcile"
+	ActLogVerify   Act = "log.verify"
+	ActWatch       Act = "watch" // live news of what changed
+
+	ActOwnerRead    Act = "owner.read"
+	ActOwnerConfirm Act = "owner.confirm"
+	ActOwnerHalf    Act = "owner.half"
+	ActOwnerNotMe   Act = "notme"
+
+	// ActStepUp begins a proof of presence. It is allowed to whom its object, another act, is.
+	ActStepUp Act = "stepup.begin"
 )
 
 // grant says who may do an act.
 type grant struct {
-	roles  []Role
-	own    []Role // these roles only on a case that they opened themselves
-	others bool   // never on a case that one opened oneself
+	roles  []staff.Role
+	scopes []staff.Scope // programs with one of these may, too
+	own    []staff.Role  // these roles only on a case that they work now
+	anyone []staff.Role  // these roles also on sessions of others
+	never  []part        // not on a case in which one has this part
+	stepUp bool          // a fresh proof of presence is needed, but for the operator
+	timed  bool          // not while the clock is behind the last record
+	reads  bool          // it changes nothing that others watch
 }
 
 // grants is the whole of who may do what.
 func grants() map[Act]grant {
-	everyone := []Role{RoleAgent, RoleApprover, RoleSupervisor, RoleAuditor, RoleAdministrator}
-	keeps := []Role{RoleAdministrator, RoleOperator}
-	cases := []Role{RoleAgent, RoleApprover, RoleSupervisor, RoleAuditor}
-	works := []Role{RoleAgent, RoleSupervisor}
+	const (
+		agent, approver, supervisor = staff.RoleAgent, staff.RoleApprover, staff.RoleSupervisor
+		auditor, administrator      = staff.RoleAuditor, staff.RoleAdministrator
+		operator                    = staff.RoleOperator
+	)
+	of := func(roles ...staff.Role) []staff.Role { return roles }
+	by := func(scopes ...staff.Scope) []staff.Scope { return scopes }
+	everyone := of(agent, approver, supervisor, auditor, administrator)
+	keeps := of(administrator, operator)
+	cases := of(agent, approver, supervisor, auditor)
+	callers := of(agent, supervisor)
+	reads := append(of(operator), everyone...)
+	leads := of(supervisor, auditor, administrator, operator)
+	owner := of(roleOwner)
 	return map[Act]grant{
-		ActAgentAdd:       {roles: keeps},
-		ActAgentDisable:   {roles: keeps},
-		ActAgentEnable:    {roles: keeps},
-		ActAgentPassword:  {roles: keeps},
-		ActAgentList:      {roles: keeps},
-		ActRecorderEnrol:  {roles: keeps},
-		ActRecorderUpdate: {roles: keeps},
-		ActRecorderList:   {roles: everyone},
-		ActRecorderRead:   {roles: append(everyone, RoleOperator)},
-		ActCaseOpen:       {roles: works},
-		ActCaseList:       {roles: cases},
-		ActCaseRead:       {roles: cases},
-		ActCaseClose:      {roles: works, own: []Role{RoleAgent}},
-		ActEvidenceAdd:    {roles: works, own: works},
-		ActCaseApprove:    {roles: []Role{RoleApprover, RoleSupervisor}, others: true},
-		ActReveal:         {roles: works, own: works},
-		ActLogVerify:      {roles: []Role{RoleAuditor, RoleSupervisor, RoleAdministrator, RoleOperator}},
-		ActLogOut:         {roles: everyone},
+		ActAgentAdd:     {roles: keeps, stepUp: true},
+		ActAgentRole:    {roles: keeps, stepUp: true},
+		ActAgentDisable: {roles: keeps},
+		ActAgentEnable:  {roles: keeps, stepUp: true},
+		ActAgentInvite:  {roles: keeps, stepUp: true},
+		ActAgentSSO:     {roles: keeps, stepUp: true},
+		ActAgentList:    {roles: of(administrator, operator, supervisor, auditor, agent, approver), reads: true}, // to hand a case over
+		ActLogOut:       {roles: everyone, reads: true},
+		ActSessionList:  {roles: everyone, anyone: of(administrator, supervisor), reads: true},
+		ActSessionEnd:   {roles: everyone, anyone: of(administrator, supervisor)},
+		ActKeyMake:      {roles: keeps, stepUp: true},
+		ActKeyRevoke:    {roles: keeps},
+		ActKeyList:      {roles: of(administrator, operator, auditor), reads: true},
+		ActHookAdd:      {roles: keeps, stepUp: true},
+		ActHookRemove:   {roles: keeps},
+		ActHookList:     {roles: of(administrator, operator, auditor), reads: true},
+
+		ActRecorderEnrol:  {roles: keeps, scopes: by(staff.ScopeEnrol)},
+		ActRecorderUpdate: {roles: keeps, scopes: by(staff.ScopeOwners)},
+		ActRecorderList:   {roles: reads, scopes: by(staff.ScopeRecorders), reads: true},
+		ActRecorderRead:   {roles: reads, scopes: by(staff.ScopeRecorders), reads: true},
+		ActRecorderThaw:   {roles: of(supervisor), stepUp: true},
+		ActDealerAdd:      {roles: keeps, stepUp: true},
+		ActDealerEnd:      {roles: keeps},
+		ActDealerList:     {roles: reads, reads: true},
+
+		ActCaseOpen:     {roles: callers, scopes: by(staff.ScopeOpenCases)},
+		ActCaseList:     {roles: cases, scopes: by(staff.ScopeCases, staff.ScopeOpenCases), reads: true},
+		ActCaseRead:     {roles: cases, scopes: by(staff.ScopeCases, staff.ScopeOpenCases), reads: true},
+		ActCaseNote:     {roles: of(agent, approver, supervisor), scopes: by(staff.ScopeOpenCases)},
+		ActCaseHandOver: {roles: callers, own: of(agent)},
+		ActCasePause:    {roles: callers, own: of(agent)},
+		ActCaseResume:   {roles: callers, own: of(agent)},
+		ActCaseFreeze:   {roles: of(agent, approver, supervisor)},
+		ActCaseThaw:     {roles: of(supervisor), never: []part{works, approves}, stepUp: true},
+		ActCaseClose:    {roles: callers, own: of(agent)},
+		ActEvidenceAdd:  {roles: callers, own: callers},
+		ActCodeSend:     {roles: callers, own: callers},
+		ActAddressShow:  {roles: callers, own: callers, reads: true},
+		ActSendTo:       {roles: callers, own: callers},
+		ActCaseApprove:  {roles: of(approver, supervisor), never: []part{works}, stepUp: true, timed: true},
+		ActReveal:       {roles: callers, own: callers, stepUp: true, timed: true},
+
+		ActFigures:     {roles: leads, scopes: by(staff.ScopeFigures), reads: true},
+		ActExport:      {roles: of(supervisor, auditor, operator), scopes: by(staff.ScopeFigures), reads: true},
+		ActAlarmList:   {roles: leads, reads: true},
+		ActAlarmSettle: {roles: of(supervisor)},
+		ActReconcile:   {roles: leads, reads: true},
+		ActLogVerify:   {roles: leads, scopes: by(staff.ScopeLog), reads: true},
+		ActWatch:       {roles: everyone, reads: true},
+
+		ActOwnerRead:    {roles: owner, reads: true},
+		ActOwnerConfirm: {roles: owner},
+		ActOwnerHalf:    {roles: owner, reads: true},
+		ActOwnerNotMe:   {roles: owner},
+
+		ActStepUp: {reads: true},
 	}
 }
 
-// may reports whether the role may do the act at all.
-func (a Agent) may(act Act) bool { return slices.Contains(grants()[act].roles, a.Role) }
-
-// target is what an act is done to.
-type target struct {
-	object string // a Device ID, an agent, "security log"
-	number int64  // the case, where it is about one
-	detail map[string]string
-}
-
-// perform is the one gate: whatever is done at the desk goes through it. It
-// looks up whether who may do the act, records that, and only when the record
-// is in a signed checkpoint runs fn. A refusal is recorded and returned, and so
-// is an error of fn.
-func (d *Desk) perform(ctx context.Context, who Agent, act Act, t target, fn func() error) error {
-	allowed := d.authorise(ctx, who, act, t.number)
-	result := "allowed"
-	if allowed != nil {
-		result = "refused"
-		t.detail = map[string]string{"reason": reason(allowed)}
-	}
-	if err := d.note(ctx, who, string(act), t, result); err != nil {
-		return err
-	}
-	if allowed != nil {
-		return allowed
-	}
-	err := fn()
-	if err != nil {
-		t.detail = map[string]string{"reason": reason(err)}
-		err = errors.Join(err, d.note(context.WithoutCancel(ctx), who, string(act), t, "failed"))
-	}
-	return err
-}
-
-// note writes one record of the security log.
-func (d *Desk) note(ctx context.Context, who Agent, event string, t target, result string) error {
-	rec := seclog.Record{Actor: who.Name, Event: event, Object: clip(t.object), Result: result, Detail: t.detail}
-	if t.number != 0 {
-		rec.Case = strconv.FormatInt(t.number, 10)
-	}
-	if err := d.log.append(ctx, rec); err != nil {
-		return fmt.Errorf("nothing is done without a record of it: %w", err)
-	}
-	return nil
-}
-
-// clip bounds what somebody typed before it is recorded.
-func clip(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	end := most
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "..."
-}
-
-func (d *Desk) authorise(ctx context.Context, who Agent, act Act, number int64) error {
+// May tells whether somebody may do an act at all.
+func May(who Agent, act Act) bool {
 	g := grants()[act]
-	if !who.may(act) {
-		return refuse(rekey.ErrDenied, "the role %s may not do this (%s)", who.Role, act)
+	if who.Role == staff.RoleProgram {
+		return slices.ContainsFunc(who.Scopes, func(s staff.Scope) bool { return slices.Contains(g.scopes, s) })
 	}
-	own := slices.Contains(g.own, who.Role)
-	if number == 0 || (!own && !g.others) {
-		return nil
-	}
-	opener, err := d.opener(ctx, number)
-	switch {
-	case err != nil:
-		return err
-	case own && opener != "" && opener != who.Name:
-		return refuse(rekey.ErrDenied, "case %d is worked by %s; only they can go on with it", number, opener)
-	case g.others && opener == who.Name:
-		return refuse(rekey.ErrDenied, "case %d is your own; somebody else must approve it", number)
-	}
-	return nil
+	return slices.Contains(g.roles, who.Role)
 }
 
-// opener is who opened the case, or empty where there is no such case.
-func (d *Desk) opener(ctx context.Context, number int64) (name string, err error) {
-	err = d.db.Read(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT opened_by FROM cases WHERE number = $1`, number).Scan(&name)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	return name, err
-}
+// NeedsStepUp tells whether an act needs a fresh proof of presence.
+func NeedsStepUp(act Act) bool { return grants()[act].stepUp }

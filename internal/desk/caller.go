@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,26 +50,34 @@ func parseCaller(typed string) (string, error) {
 // number. It is longer than a case lives, so that the limit per number is exact.
 const callerMemory = 30 * 24 * time.Hour
 
-// nameCaller finds the name under which the number's earlier cases run, or
-// draws a new one, and keeps the number of this case as an HMAC with a salt of
-// its own. The number itself is stored nowhere.
-func (d *Desk) nameCaller(ctx context.Context, tx *sql.Tx, number string) (name string, keep func(caseNumber int64) error, err error) {
+// callerNames are the names under which a number's cases run, the newest first.
+func (d *Desk) callerNames(ctx context.Context, tx *sql.Tx, number string) (names []string, err error) {
 	type earlier struct{ caller, salt, mac string }
 	all, err := store.All(ctx, tx, func(scan store.Scan) (e earlier, err error) {
 		return e, scan(&e.caller, &e.salt, &e.mac)
 	}, `SELECT c.caller, s.salt, s.hmac FROM caller_salts s JOIN cases c ON c.number = s.case_number
 		WHERE c.opened_at > $1 ORDER BY c.number DESC`, store.Micros(d.now().Add(-callerMemory)))
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	for _, e := range all {
-		if hmac.Equal([]byte(d.callerMAC(e.salt, number)), []byte(e.mac)) {
-			name = e.caller
-			break
+		if !slices.Contains(names, e.caller) && hmac.Equal([]byte(d.callerMAC(e.salt, number)), []byte(e.mac)) {
+			names = append(names, e.caller)
 		}
 	}
-	if name == "" {
-		name = rand.Text()
+	return names, nil
+}
+
+// nameCaller finds the name under which the number's earlier cases run, or
+// draws a new one, and keeps the number of this case as an HMAC with a salt of
+// its own. The number itself is stored nowhere.
+func (d *Desk) nameCaller(ctx context.Context, tx *sql.Tx, number string) (name string, keep func(caseNumber int64) error, err error) {
+	names, err := d.callerNames(ctx, tx, number)
+	if err != nil {
+		return "", nil, err
+	}
+	if name = rand.Text(); len(names) > 0 {
+		name = names[0]
 	}
 	salt := make([]byte, 16)
 	if _, err := io.ReadFull(d.opt.Rand, salt); err != nil {

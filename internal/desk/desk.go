@@ -18,7 +18,6 @@ package desk
 import (
 	"context"
 	"crypto/rand"
-	"embed"
 	"errors"
 	"fmt"
 	"io"
@@ -26,17 +25,17 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"rekey"
 	"rekey/internal/argon"
+	"rekey/internal/desk/courier"
+	"rekey/internal/desk/schema"
+	"rekey/internal/desk/staff"
 	"rekey/internal/durable"
 	"rekey/internal/store"
-	"rekey/internal/web"
 )
-
-//go:embed migrations/*.sql
-var migrationFiles embed.FS
 
 // The files of a desk's folder.
 const (
@@ -50,20 +49,31 @@ const (
 	LogDir = "log"
 )
 
-// Options of a desk. The zero value is ready for use.
+// Options of a desk. URL should be set; the zero value of the rest is ready for use.
 type Options struct {
-	Argon argon.Cost       // how hard passwords are hashed; zero = argon.Default
-	Now   func() time.Time // nil = time.Now
-	Rand  io.Reader        // nil = crypto/rand
-	Log   *slog.Logger     // for the operator; nil = none. It never holds a secret
+	URL   string               // where agents and owners open the desk; empty = http://localhost
+	Mail  courier.Carrier      // to mailto: addresses; nil = none can be reached
+	SMS   courier.Carrier      // to tel: addresses; nil = none can be reached
+	SSO   *staff.SSO           // identity provider of the agents; nil = none
+	Argon argon.Cost           // how hard support phrases are hashed; zero = argon.Default
+	Now   func() time.Time     // nil = time.Now
+	Boot  func() time.Duration // time since boot, counted through sleep; nil = the system's. It shows when the wall clock jumps
+	Rand  io.Reader            // nil = crypto/rand
+	Log   *slog.Logger         // for the operator; nil = none. It never holds a secret
 }
 
 func (o Options) filled() Options {
+	if o.URL == "" {
+		o.URL = "http://localhost"
+	}
 	if o.Argon == (argon.Cost{}) {
 		o.Argon = argon.Default()
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	} else if o.Boot == nil {
+		now := o.Now // a clock that was handed in does not jump
+		o.Boot = func() time.Duration { return now().Sub(time.Unix(0, 0)) }
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
@@ -77,45 +87,48 @@ func (o Options) filled() Options {
 // Desk is one open support desk. Its methods may be called by many goroutines,
 // and several processes may have the same folder open.
 type Desk struct {
-	opt      Options
-	db       *store.DB
-	keys     keyring
-	log      securityLog
-	dir      string
-	hashing  chan struct{} // bounds how many passwords are hashed at a time
-	dummy    string        // a password hash that no password fits
-	sessions *web.Sessions[session]
+	opt     Options
+	db      *store.DB
+	keys    keyring
+	log     securityLog
+	dir     string
+	boot    string // the boot of the machine that opt.Boot counts from
+	news    news
+	staff   *staff.Staff
+	courier *courier.Courier
+	hashing chan struct{} // bounds how many phrases are hashed at a time
 }
 
 // Init makes a desk in dir, which may exist but must hold no desk yet, with its
-// first administrator.
-func Init(ctx context.Context, dir, administrator string, password rekey.Secret, o Options) error {
-	if err := checkName(administrator); err != nil {
-		return err
-	}
-	if err := checkPassword(administrator, password); err != nil {
-		return err
+// first administrator. The link, which counts once and for a day, registers the
+// administrator's first passkey.
+func Init(ctx context.Context, dir, administrator string, o Options) (link rekey.Secret, err error) {
+	if err := staff.CheckName(administrator); err != nil {
+		return link, err
 	}
 	if err := durable.MkdirAll(dir); err != nil {
-		return fmt.Errorf("%w: make desk: %w", rekey.ErrStorage, err)
+		return link, fmt.Errorf("%w: make desk: %w", rekey.ErrStorage, err)
 	}
 	for _, name := range []string{databaseFile, kekFile, enrolKeyFile} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w: %s holds a desk already, or what was left of one; choose another folder", rekey.ErrConflict, dir)
+			return link, fmt.Errorf("%w: %s holds a desk already, or what was left of one; choose another folder", rekey.ErrConflict, dir)
 		}
 	}
 	o = o.filled()
 	if err := makeKeys(dir, o.Rand); err != nil {
-		return fmt.Errorf("%w: make desk: %w", rekey.ErrStorage, err)
+		return link, fmt.Errorf("%w: make desk: %w", rekey.ErrStorage, err)
 	}
 	if err := makeLog(ctx, filepath.Join(dir, LogDir), o); err != nil {
-		return fmt.Errorf("%w: make desk: %w", rekey.ErrStorage, err)
+		return link, fmt.Errorf("%w: make desk: %w", rekey.ErrStorage, err)
 	}
 	d, err := open(ctx, dir, o)
 	if err != nil {
-		return err
+		return link, err
 	}
-	return errors.Join(d.AddAgent(ctx, Operator(), administrator, RoleAdministrator, password), d.Close())
+	if err = d.AddAgent(ctx, Operator(), administrator, staff.RoleAdministrator, StepUp{}); err == nil {
+		link, _, err = d.Invite(ctx, Operator(), administrator, false, StepUp{})
+	}
+	return link, errors.Join(err, d.Close())
 }
 
 // Open opens the desk in dir. Nothing starts without the security log: where it
@@ -136,22 +149,36 @@ func open(ctx context.Context, dir string, o Options) (*Desk, error) {
 }
 
 func (d *Desk) load(ctx context.Context) (err error) {
+	if d.opt.Boot == nil {
+		if d.boot, d.opt.Boot, err = bootClock(); err != nil {
+			return fmt.Errorf("%w: %w", rekey.ErrStorage, err)
+		}
+	}
 	if d.keys, err = loadKeys(d.dir, d.opt.Rand); err != nil {
 		return err
 	}
 	if d.log, err = openLog(ctx, filepath.Join(d.dir, LogDir), d.opt.Now); err != nil {
 		return err
 	}
-	if d.dummy, err = d.opt.Argon.Hash(rekey.NewSecret("no agent has this one"), d.opt.Rand); err != nil {
+	if d.db, err = store.Open(ctx, filepath.Join(d.dir, databaseFile), schema.Migrations()); err != nil {
 		return err
 	}
-	d.sessions = web.NewSessions[session](web.SessionOptions{Name: "rekey-desk", Idle: 15 * time.Minute, Max: 12 * time.Hour, Now: d.opt.Now})
-	migrations, err := fs.Sub(migrationFiles, "migrations")
+	d.courier = courier.New(d.db, courier.Options{Mail: d.opt.Mail, SMS: d.opt.SMS, Key: d.keys.outbox, Now: d.opt.Now, Rand: d.opt.Rand,
+		Log: logOf{d}, Settled: d.settled, Report: d.opt.Log})
+	d.staff, err = staff.New(d.db, staff.Options{URL: d.opt.URL, Key: d.keys.tokens, Now: d.opt.Now, Rand: d.opt.Rand, SSO: d.opt.SSO, Log: logOf{d}})
 	if err != nil {
 		return err
 	}
-	d.db, err = store.Open(ctx, filepath.Join(d.dir, databaseFile), migrations)
-	return err
+	return d.tellLate(ctx)
+}
+
+// logOf lets the desk's parts write to its security log.
+type logOf struct{ d *Desk }
+
+// Note writes one record. A number under "case" in the detail is the case's.
+func (l logOf) Note(ctx context.Context, actor, event, object, result string, detail map[string]string) error {
+	number, _ := strconv.ParseInt(detail["case"], 10, 64) // none is 0
+	return l.d.note(ctx, Agent{Name: actor}, event, target{object: object, number: number, detail: detail}, result)
 }
 
 // Close closes the database. Calls under way fail.
@@ -162,8 +189,21 @@ func (d *Desk) Close() error {
 	return d.db.Close()
 }
 
+// Staff is who acts at the desk: for log-in and sessions, which come before
+// anything that the desk itself allows.
+func (d *Desk) Staff() *staff.Staff { return d.staff }
+
+// URL is where agents and owners open the desk.
+func (d *Desk) URL() string { return d.opt.URL }
+
 // Dir is the desk's folder.
 func (d *Desk) Dir() string { return d.dir }
+
+// Log is the operator's log, for the fronts. It never holds a secret.
+func (d *Desk) Log() *slog.Logger { return d.opt.Log }
+
+// Now is the time on the desk's clock.
+func (d *Desk) Now() time.Time { return d.now() }
 
 func (d *Desk) now() time.Time { return d.opt.Now().UTC().Truncate(time.Microsecond) }
 

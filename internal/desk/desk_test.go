@@ -1,35 +1,49 @@
 package desk_test
 
 import (
+	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/json"
-	"net/http/httptest"
+	"errors"
+	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	_ "modernc.org/sqlite" // an insider edits the database
+
 	"rekey"
 	"rekey/internal/argon"
 	"rekey/internal/desk"
-	"rekey/internal/desk/client"
+	"rekey/internal/desk/courier"
+	"rekey/internal/desk/passkey"
+	"rekey/internal/desk/staff"
 	"rekey/recovery"
 )
 
 const (
-	passwordOfAll = "seven quiet tables in a row"
-	rightNote     = "number sent to the address was read back"
-	qrDesk        = "desk.example.org"
+	rightNote = "number of the invoice matches the registry"
+	qrDesk    = "desk.example.org"
+	deskURL   = "http://localhost:8080"
 )
 
-// clock is a wall clock that a test moves.
+// clock is a wall clock that a test moves, and the time since boot beside it.
 type clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu   sync.Mutex
+	now  time.Time
+	boot time.Duration
 }
 
-func newClock() *clock { return &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)} }
+func newClock() *clock {
+	return &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), boot: time.Hour}
+}
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
@@ -37,43 +51,92 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
+func (c *clock) Boot() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.boot
+}
+
+// Add lets time go by.
 func (c *clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.boot = c.now.Add(d), c.boot+d
+}
+
+// Jump sets the wall clock alone, as somebody who meddles with it would.
+func (c *clock) Jump(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
 
-// place is a desk with agents, a clock, and recorders that can be made.
-type place struct {
-	t     *testing.T
-	dir   string
-	clock *clock
-	desk  *desk.Desk
+// mailbag is a mail server or an SMS provider that keeps what it carried, and
+// can be down.
+type mailbag struct {
+	mu   sync.Mutex
+	down bool
+	all  []courier.Message
 }
 
-func agents() map[string]desk.Role {
-	return map[string]desk.Role{
-		"ann": desk.RoleAgent, "bob": desk.RoleAgent, "carol": desk.RoleApprover,
-		"sue": desk.RoleSupervisor, "otto": desk.RoleAuditor,
+// Carry keeps the message.
+func (m *mailbag) Carry(_ context.Context, msg courier.Message) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down {
+		return fmt.Errorf("%w: the mail is down", rekey.ErrUnreachable)
 	}
+	m.all = append(m.all, msg)
+	return nil
+}
+
+func (m *mailbag) setDown(down bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = down
+}
+
+// of are the messages of a kind, oldest first; an empty kind is all.
+func (m *mailbag) of(kind string) (all []courier.Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, msg := range m.all {
+		if kind == "" || msg.Kind == kind {
+			all = append(all, msg)
+		}
+	}
+	return all
+}
+
+// place is a desk with agents, a clock, mail, and recorders that can be made.
+type place struct {
+	t         *testing.T
+	dir       string
+	clock     *clock
+	mail, sms *mailbag
+	keys      map[string]*passkey.Key // of the agents who needed one so far
+	desk      *desk.Desk
 }
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	p := &place{t: t, dir: filepath.Join(t.TempDir(), "desk"), clock: newClock()}
-	if err := desk.Init(t.Context(), p.dir, "root", rekey.NewSecret(passwordOfAll), p.options()); err != nil {
+	p := &place{t: t, dir: filepath.Join(t.TempDir(), "desk"), clock: newClock(),
+		mail: new(mailbag), sms: new(mailbag), keys: map[string]*passkey.Key{}}
+	if _, err := desk.Init(t.Context(), p.dir, "root", p.options()); err != nil {
 		t.Fatal(err)
 	}
 	p.open()
-	for name, role := range agents() {
-		if err := p.desk.AddAgent(t.Context(), desk.Operator(), name, role, rekey.NewSecret(passwordOfAll)); err != nil {
+	for _, a := range []desk.Agent{ann(), bob(), carol(), sue(), otto()} {
+		if err := p.desk.AddAgent(t.Context(), desk.Operator(), a.Name, a.Role, desk.StepUp{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return p
 }
 
-func (p *place) options() desk.Options { return desk.Options{Argon: argon.Cheap(), Now: p.clock.Now} }
+func (p *place) options() desk.Options {
+	return desk.Options{URL: deskURL, Mail: p.mail, SMS: p.sms, Argon: argon.Cheap(), Now: p.clock.Now, Boot: p.clock.Boot}
+}
 
 func (p *place) open() {
 	p.t.Helper()
@@ -85,10 +148,67 @@ func (p *place) open() {
 	p.t.Cleanup(func() { _ = d.Close() })
 }
 
-func ann() desk.Agent   { return desk.Agent{Name: "ann", Role: desk.RoleAgent} }
-func bob() desk.Agent   { return desk.Agent{Name: "bob", Role: desk.RoleAgent} }
-func carol() desk.Agent { return desk.Agent{Name: "carol", Role: desk.RoleApprover} }
-func sue() desk.Agent   { return desk.Agent{Name: "sue", Role: desk.RoleSupervisor} }
+// person is somebody at a browser of their own.
+func person(name string, role staff.Role) desk.Agent {
+	return desk.Agent{Name: name, Role: role, Browser: "the browser of " + name}
+}
+
+func ann() desk.Agent   { return person("ann", staff.RoleAgent) }
+func bob() desk.Agent   { return person("bob", staff.RoleAgent) }
+func carol() desk.Agent { return person("carol", staff.RoleApprover) }
+func sue() desk.Agent   { return person("sue", staff.RoleSupervisor) }
+func otto() desk.Agent  { return person("otto", staff.RoleAuditor) }
+func root() desk.Agent  { return person("root", staff.RoleAdministrator) }
+
+// proof proves who's presence for one act, with their passkey; object is what
+// the act's method says.
+func (p *place) proof(who desk.Agent, act desk.Act, number int64, object string) desk.StepUp {
+	p.t.Helper()
+	return p.proofAt(p.desk, who, act, number, object)
+}
+
+// proofAt is a proof at another process of the desk.
+func (p *place) proofAt(d *desk.Desk, who desk.Agent, act desk.Act, number int64, object string) desk.StepUp {
+	p.t.Helper()
+	key := p.key(who)
+	c, err := d.BeginStepUp(p.t.Context(), who, act, number, object)
+	if err != nil {
+		return desk.StepUp{} // the act itself says why
+	}
+	assertion, err := key.Get(deskURL, c.Options)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return desk.StepUp{ID: c.ID, Assertion: assertion}
+}
+
+// key is who's passkey; the first time it is registered by a one-time link.
+func (p *place) key(who desk.Agent) *passkey.Key {
+	p.t.Helper()
+	if k := p.keys[who.Name]; k != nil {
+		return k
+	}
+	ctx := p.t.Context()
+	link, _, err := p.desk.Invite(ctx, desk.Operator(), who.Name, false, desk.StepUp{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(link.Reveal(), "#")
+	token := rekey.NewSecret(text)
+	c, _, err := p.desk.Staff().BeginPasskey(ctx, token, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	k, credential, err := passkey.Create(deskURL, c.Options, rand.Reader)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := p.desk.Staff().FinishPasskey(ctx, token, netip.MustParseAddr("127.0.0.1"), c.ID, credential, "test"); err != nil {
+		p.t.Fatal(err)
+	}
+	p.keys[who.Name] = k
+	return k
+}
 
 // box is a recorder as the desk knows it: its Device ID, key and counter.
 type box struct {
@@ -102,6 +222,12 @@ func ownerOfAll() desk.Owner {
 	return desk.Owner{Name: "Petra Example", Since: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC),
 		Addresses: []string{"mailto:petra@example.org", "tel:+49 30 1234567"}}
 }
+
+// The owner's addresses as Case.Targets has them.
+const (
+	byMail = 0
+	bySMS  = 1
+)
 
 // enrol makes a recorder and enrols it.
 func (p *place) enrol(owner desk.Owner) *box {
@@ -175,6 +301,35 @@ func (b *box) qr(t *testing.T, ch recovery.Challenge) string {
 	return text
 }
 
+// answer is what the recorder itself works out.
+func (b *box) answer(t *testing.T, account string, ch recovery.Challenge) string {
+	t.Helper()
+	a, err := b.keys.Answer(b.id, account, ch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.Reveal()
+}
+
+// whole puts together what the agent got and what lies in the owner's mail.
+func (p *place) whole(number int64, got desk.Revealed) string {
+	p.t.Helper()
+	var all []string
+	for _, g := range got.Groups {
+		all = append(all, g.Text)
+	}
+	if !got.Split {
+		return strings.Join(all, "-")
+	}
+	for _, m := range append(p.mail.of("half"), p.sms.of("half")...) {
+		if half := regexp.MustCompile(`(?m)^\s*([0-9A-Z]{4}-[0-9A-Z]{4})\b`).FindStringSubmatch(m.Text); m.Case == number && half != nil {
+			return strings.Join(append(all, half[1]), "-")
+		}
+	}
+	p.t.Fatalf("nobody was sent the other half of case %d", number)
+	return ""
+}
+
 func (p *place) openCase(who desk.Agent, b *box, caller string) desk.Case {
 	p.t.Helper()
 	c, err := p.desk.OpenCase(p.t.Context(), who, desk.NewCase{DeviceID: b.id, Account: "admin", Caller: caller})
@@ -184,98 +339,154 @@ func (p *place) openCase(who desk.Agent, b *box, caller string) desk.Case {
 	return c
 }
 
-// add adds evidence that the agent vouches for.
+// flush carries what waits to be sent.
+func (p *place) flush() {
+	p.t.Helper()
+	if err := p.desk.Flush(p.t.Context()); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// seen is the case as who sees it.
+func (p *place) seen(who desk.Agent, number int64) desk.Case {
+	p.t.Helper()
+	c, err := p.desk.Case(p.t.Context(), who, number)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return c
+}
+
+// add adds evidence: E2 by a number that is sent and read out, the others by a note.
 func (p *place) add(who desk.Agent, number int64, kinds ...desk.Evidence) desk.Case {
 	p.t.Helper()
 	var c desk.Case
 	for _, kind := range kinds {
+		given := desk.Given{Kind: kind, Note: rightNote}
+		if kind == desk.EvidenceAddress {
+			given = desk.Given{Kind: kind, Code: p.code(who, number, byMail)}
+		}
 		var err error
-		if c, err = p.desk.AddEvidence(p.t.Context(), who, number, kind, rightNote, ""); err != nil {
-			p.t.Fatal(err)
+		if c, err = p.desk.AddEvidence(p.t.Context(), who, number, given); err != nil {
+			p.t.Fatalf("%s: %v", kind, err)
 		}
 	}
 	return c
 }
 
-// ready is a case of ann at the stage challenge, through voice and approval.
+// code has a number sent to a registered address, and reads it there.
+func (p *place) code(who desk.Agent, number int64, target int) rekey.Secret {
+	p.t.Helper()
+	if _, err := p.desk.SendCode(p.t.Context(), who, number, target); err != nil {
+		p.t.Fatal(err)
+	}
+	p.flush()
+	bag := p.mail
+	if target == bySMS {
+		bag = p.sms
+	}
+	sent := slices.DeleteFunc(bag.of("code"), func(m courier.Message) bool { return m.Case != number })
+	return digitsOf(p.t, sent)
+}
+
+func digitsOf(t *testing.T, sent []courier.Message) rekey.Secret {
+	t.Helper()
+	if len(sent) == 0 {
+		t.Fatal("no number was sent")
+	}
+	digits := regexp.MustCompile(`\b\d{4}[ -]?\d{4}\b`).FindString(sent[len(sent)-1].Text)
+	if digits == "" {
+		t.Fatal("the message holds no number")
+	}
+	return rekey.NewSecret(digits)
+}
+
+func (p *place) approve(who desk.Agent, number int64) (desk.Case, error) {
+	p.t.Helper()
+	return p.desk.Approve(p.t.Context(), who, number, true, p.proof(who, desk.ActCaseApprove, number, "approve"))
+}
+
+// reveal asks for the answer, after the mail had its time.
+func (p *place) reveal(who desk.Agent, number int64, challenge string) (desk.Revealed, error) {
+	p.t.Helper()
+	p.flush()
+	return p.desk.Reveal(p.t.Context(), who, number, challenge, p.proof(who, desk.ActReveal, number, challenge))
+}
+
+// ready is a case of ann's at the stage challenge, by voice and approval.
 func (p *place) ready(b *box, caller string) desk.Case {
 	p.t.Helper()
 	c := p.openCase(ann(), b, caller)
-	p.add(ann(), c.Number, desk.EvidenceAddress, desk.EvidencePhrase)
-	c, err := p.desk.Approve(p.t.Context(), carol(), c.Number, true)
-	if err != nil {
+	p.add(ann(), c.Number, desk.EvidenceAddress, desk.EvidenceCallback)
+	if _, err := p.approve(carol(), c.Number); err != nil {
 		p.t.Fatal(err)
 	}
+	p.flush()
+	c = p.seen(ann(), c.Number)
 	if c.Stage != desk.StageChallenge {
 		p.t.Fatalf("stage %q, want challenge", c.Stage)
 	}
 	return c
 }
 
-func (p *place) serve() string {
-	p.t.Helper()
-	s := httptest.NewServer(p.desk.Handler())
-	p.t.Cleanup(s.Close)
-	return s.URL
+func wantKind(t *testing.T, err, kind error) {
+	t.Helper()
+	if !errors.Is(err, kind) {
+		t.Errorf("got %v, want %v", err, kind)
+	}
 }
 
-func (p *place) client(url, name string) *client.Client {
+// wantAny wants one of the kinds.
+func wantAny(t *testing.T, err error, kinds ...error) {
+	t.Helper()
+	if !slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) }) {
+		t.Errorf("got %v, want one of %v", err, kinds)
+	}
+}
+
+// count asks the database behind the desk's back.
+func (p *place) count(query string, args ...any) (n int) {
 	p.t.Helper()
-	c, err := client.New(url)
+	db, err := sql.Open("sqlite", filepath.Join(p.dir, "desk.db")+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if _, err := c.LogIn(p.t.Context(), name, rekey.NewSecret(passwordOfAll)); err != nil {
+	defer db.Close()
+	if err := db.QueryRowContext(p.t.Context(), query, args...).Scan(&n); err != nil {
 		p.t.Fatal(err)
 	}
-	return c
+	return n
 }
 
-// TestCallFromDeviceIDToAnswer is the call itself, over the API: the owner
-// reads the QR code to the agent, who alone can issue the answer.
-func TestCallFromDeviceIDToAnswer(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
-	b := p.enrol(ownerOfAll())
-	ctx := t.Context()
-	agent := p.client(p.serve(), "ann")
-
-	if r, err := agent.Recorder(ctx, b.id); err != nil || r.Model != "N841" || r.Addresses[0] != "mailto:p***@example.org" {
-		t.Fatalf("recorder %+v: %v", r, err)
-	}
-	c, err := agent.OpenCase(ctx, desk.OpenCaseRequest{DeviceID: b.id.String(), Account: "admin", Caller: "+49 30 1234567"})
-	if err != nil || c.Stage != desk.StageEvidence {
-		t.Fatalf("case %+v: %v", c, err)
-	}
-	ch := b.challenge(t, recovery.PurposePassword)
-	if c, err = agent.AddEvidence(ctx, c.Number, desk.EvidenceRequest{Kind: "E1", QR: b.qr(t, ch)}); err != nil {
-		t.Fatal(err)
-	}
-	if c, err = agent.AddEvidence(ctx, c.Number, desk.EvidenceRequest{Kind: "E2", Note: rightNote}); err != nil || c.Stage != desk.StageChallenge || c.TwoPeople {
-		t.Fatalf("case %+v: %v", c, err)
-	}
-	got, err := agent.Answer(ctx, c.Number, c.QRChallenge)
+// edit changes the database behind the desk's back.
+func (p *place) edit(query string, args ...any) error {
+	p.t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(p.dir, "desk.db")+"?_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)")
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	want, err := b.keys.Answer(b.id, "admin", ch)
-	if err != nil || got.Reveal() != want.Reveal() {
-		t.Fatalf("the answer does not fit the recorder: %v", err)
-	}
-	if c, err = agent.Case(ctx, c.Number); err != nil || c.Stage != desk.StageAnswered {
-		t.Fatalf("case %+v: %v", c, err)
-	}
-	if c, err = agent.Close(ctx, c.Number, "solved"); err != nil || c.Stage != desk.StageClosed {
-		t.Fatalf("case %+v: %v", c, err)
-	}
-	if err := agent.LogOut(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := agent.Case(ctx, c.Number); err == nil {
-		t.Fatal("the session lives after the log-out")
-	}
-	report, err := p.desk.VerifyLog(ctx, desk.Agent{Name: "otto", Role: desk.RoleAuditor})
+	defer db.Close()
+	_, err = db.ExecContext(p.t.Context(), query, args...)
+	return err
+}
+
+// events are the records of the security log, newest first, as "actor event result".
+func (p *place) events() []string {
+	p.t.Helper()
+	report, err := p.desk.VerifyLog(p.t.Context(), otto())
 	if err != nil || report.Problem != "" {
-		t.Fatalf("log: %v %s", err, report.Problem)
+		p.t.Fatalf("log: %v %s", err, report.Problem)
+	}
+	var all []string
+	for _, r := range report.Last {
+		all = append(all, strings.TrimSpace(r.Actor+" "+r.Event+" "+r.Result))
+	}
+	return all
+}
+
+func (p *place) wantEvent(want string) {
+	p.t.Helper()
+	if all := p.events(); !slices.Contains(all, want) {
+		p.t.Errorf("the security log has no %q, only\n%s", want, strings.Join(all, "\n"))
 	}
 }

@@ -27,12 +27,16 @@ const (
 
 // keyring is what the desk's keys are used through: kek wraps the row keys of
 // recorders, enrol opens what recorders seal to the desk, caller hides
-// telephone numbers.
+// telephone numbers, tokens the links and keys that people hold, outbox seals
+// what waits to be sent, and requests hashes what came with an idempotency key.
 type keyring struct {
-	kek    []byte
-	enrol  hpke.PrivateKey
-	caller []byte
-	rand   io.Reader
+	kek      []byte
+	enrol    hpke.PrivateKey
+	caller   []byte
+	tokens   []byte
+	outbox   []byte
+	requests []byte
+	rand     io.Reader
 }
 
 // makeKeys draws the desk's keys. The public half is written last.
@@ -77,11 +81,16 @@ func loadKeys(dir string, random io.Reader) (keyring, error) {
 	if err != nil {
 		return keyring{}, fmt.Errorf("%w: the desk's enrolment key is not usable", rekey.ErrStorage)
 	}
-	caller, err := hkdf.Expand(sha256.New, kek, "rekey desk caller v1", 32)
-	if err != nil {
-		return keyring{}, err
+	k := keyring{kek: kek, enrol: private, rand: random}
+	for _, of := range []struct {
+		key     *[]byte
+		purpose string
+	}{{&k.caller, "rekey desk caller v1"}, {&k.tokens, "rekey desk tokens v1"}, {&k.outbox, "rekey desk outbox v1"}, {&k.requests, "rekey desk requests v1"}} {
+		if *of.key, err = hkdf.Expand(sha256.New, kek, of.purpose, 32); err != nil {
+			return keyring{}, err
+		}
 	}
-	return keyring{kek: kek, enrol: private, caller: caller, rand: random}, nil
+	return k, nil
 }
 
 // readKey refuses a key that others on this machine can read.

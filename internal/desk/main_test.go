@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+	_ "pgregory.net/rapid" // its flags
 )
 
 // TestMain keeps the state machine's default number of runs to what a minute

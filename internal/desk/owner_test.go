@@ -49,7 +49,7 @@ func TestChangesInTheRegistry(t *testing.T) {
 					t.Fatal(err)
 				}
 				risk := func() string {
-					c := p.openCase(ann(), b, "+49301")
+					c := p.openCase(sue(), b, "+49301")
 					i := slices.IndexFunc(c.Reasons, func(r string) bool { return r == test.risk })
 					if (c.Level == "high") != (i >= 0) {
 						t.Errorf("level %s because of %q", c.Level, c.Reasons)
@@ -80,14 +80,14 @@ func TestAddressAddedDuringTheHold(t *testing.T) {
 	b := p.enrol(desk.Owner{Name: "Petra Example", Since: ownerOfAll().Since})
 	c := p.openCase(ann(), b, "+49301")
 	p.add(ann(), c.Number, desk.EvidenceDocument, desk.EvidenceIdentity)
-	if _, err := p.desk.Approve(t.Context(), carol(), c.Number, true); err != nil {
+	if _, err := p.approve(carol(), c.Number); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.desk.SetOwner(t.Context(), desk.Operator(), b.id, desk.Owner{Addresses: []string{"mailto:mallory@example.org"}}); err != nil {
 		t.Fatal(err)
 	}
 	ask := func() error {
-		_, err := p.desk.Reveal(t.Context(), ann(), c.Number, b.challenge(t, recovery.PurposePassword).String())
+		_, err := p.reveal(ann(), c.Number, b.challenge(t, recovery.PurposePassword).String())
 		return err
 	}
 	wantKind(t, ask(), rekey.ErrConflict)
@@ -95,6 +95,9 @@ func TestAddressAddedDuringTheHold(t *testing.T) {
 		t.Errorf("stage %q: %v", c.Stage, err)
 	}
 	p.clock.Add(day)
+	if err := p.desk.TellLate(t.Context()); err != nil { // of the case, at the address that was not there
+		t.Fatal(err)
+	}
 	if err := ask(); err != nil {
 		t.Errorf("after the day: %v", err)
 	}

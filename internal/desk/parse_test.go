@@ -2,7 +2,6 @@ package desk
 
 import (
 	"errors"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -92,24 +91,4 @@ func TestClipKeepsRunesWhole(t *testing.T) {
 	if got := clip(strings.Repeat("\x80", 100)); len(got) > 83 {
 		t.Errorf("%q", got)
 	}
-}
-
-// FuzzDecode: bodies of any form, as JSON and as a form.
-func FuzzDecode(f *testing.F) {
-	f.Add(`{"kind":"E1","note":"","qr":"x"}`, true)
-	f.Add(`kind=E1&note=&qr=x`, false)
-	f.Add(`kind=E1&kind=E2`, false)
-	f.Add(`{"kind":"E1"}{}`, true)
-	f.Fuzz(func(t *testing.T, body string, api bool) {
-		path, kind := "/cases/1/evidence", "application/x-www-form-urlencoded"
-		if api {
-			path, kind = apiPath+path, "application/json"
-		}
-		r := httptest.NewRequestWithContext(t.Context(), "POST", path, strings.NewReader(body))
-		r.Header.Set("Content-Type", kind)
-		var in EvidenceRequest
-		if err := decode(r, &in); err != nil && !errors.Is(err, rekey.ErrInput) {
-			t.Errorf("%q: %v", body, err)
-		}
-	})
 }

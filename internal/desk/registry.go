@@ -22,6 +22,9 @@ type Recorder struct {
 	Addresses  []string          `json:"addresses"` // masked
 	Stolen     bool              `json:"stolen"`
 	EnrolledAt time.Time         `json:"enrolled_at"`
+	FrozenAt   time.Time         `json:"frozen_at,omitzero"` // since then there is no answer, in no case
+	FrozenBy   string            `json:"frozen_by,omitempty"`
+	FrozenWhy  string            `json:"frozen_why,omitempty"`
 	Answers    []PastAnswer      `json:"answers,omitempty"` // newest first
 
 	lastCounter      int // -1: none seen
@@ -42,15 +45,16 @@ type PastAnswer struct {
 	Approver string    `json:"approver,omitempty"`
 }
 
-const recorderColumns = `device_id, model, serial, epoch, owner, owned_since, stolen, enrolled_at, last_counter, last_challenge, owner_changed_at, addresses_changed_at`
+const recorderColumns = `device_id, model, serial, epoch, owner, owned_since, stolen, enrolled_at, last_counter, last_challenge, owner_changed_at, addresses_changed_at,
+	frozen_at, frozen_by, frozen_why`
 
 func scanRecorder(scan store.Scan) (r Recorder, err error) {
 	var id string
-	var since, enrolled, owner, addresses int64
-	if err := scan(&id, &r.Model, &r.Serial, &r.Epoch, &r.Owner, &since, &r.Stolen, &enrolled, &r.lastCounter, &r.lastChallenge, &owner, &addresses); err != nil {
+	var since, enrolled, owner, addresses, frozen int64
+	if err := scan(&id, &r.Model, &r.Serial, &r.Epoch, &r.Owner, &since, &r.Stolen, &enrolled, &r.lastCounter, &r.lastChallenge, &owner, &addresses, &frozen, &r.FrozenBy, &r.FrozenWhy); err != nil {
 		return r, err
 	}
-	r.ownerChanged, r.addressesChanged = store.Time(owner), store.Time(addresses)
+	r.ownerChanged, r.addressesChanged, r.FrozenAt = store.Time(owner), store.Time(addresses), store.Time(frozen)
 	r.OwnedSince, r.EnrolledAt = store.Time(since), store.Time(enrolled)
 	r.DeviceID, err = recovery.ParseDeviceID(id)
 	return r, err
@@ -96,20 +100,5 @@ func readAnswers(ctx context.Context, tx *sql.Tx, id recovery.DeviceID) ([]PastA
 		a.At, a.Purpose = store.Time(at), purpose.String()
 		return a, err
 	}, `SELECT case_number, at, purpose, account, agent, COALESCE(approver, '') FROM reveals
-		WHERE device_id = $1 ORDER BY at DESC LIMIT 50`, id.String())
-}
-
-// mostListed bounds a list.
-const mostListed = 100
-
-// Recorders lists the newest recorders.
-func (d *Desk) Recorders(ctx context.Context, who Agent) (all []Recorder, err error) {
-	err = d.perform(ctx, who, ActRecorderList, target{object: "recorders"}, func() error {
-		return d.db.Read(ctx, func(tx *sql.Tx) (err error) {
-			all, err = store.All(ctx, tx, scanRecorder,
-				`SELECT `+recorderColumns+` FROM recorders ORDER BY enrolled_at DESC, device_id LIMIT $1`, mostListed)
-			return err
-		})
-	})
-	return all, err
+		WHERE device_id = $1 AND delivered <> 'no' ORDER BY at DESC LIMIT 50`, id.String())
 }

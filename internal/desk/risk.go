@@ -14,11 +14,17 @@ type Facts struct {
 	Purpose           recovery.Purpose
 	Evidence          []Evidence
 	RegisteredAddress bool // the registry has an address of the owner
+	Reachable         bool // a message gets to one of them, so that the answer can be split
 	Stolen            bool // somebody reported the recorder stolen
+	Frozen            bool // somebody stopped all answers for the recorder
 	OwnerChanged      bool // less than 30 days ago
 	AddressesChanged  bool // less than 30 days ago, after the recorder was enrolled
 	ManyResets        bool // more than 2 answers in 30 days
 	CounterBehind     bool // the recorder's counter was lower than one seen before
+	Duress            bool // the owner's duress word was said
+	Dealer            bool // a dealer or installer asks
+	DealerVetted      bool // whose account counts now
+	DealerPhone       bool // from the number that is registered for it
 	AtRecorder        bool // a QR code proves that the caller is at the recorder now
 }
 
@@ -44,32 +50,57 @@ func (l Level) String() string {
 // least at its level.
 type Rule struct {
 	Name  string
-	Why   string // for the agent
+	Why   string // for whoever may know; see Quiet
 	Level Level
 	Hold  time.Duration // between approval and answer
+	Needs [][]Evidence  // one of each line, beside what the level asks for
+	Quiet bool          // who works the case reads QuietWhy in its place
 	Holds func(Facts) bool
 }
 
+// QuietWhy stands for every reason that a caller must not learn from the
+// agent's voice. It is the same for changes in the registry, which are common,
+// and for the duress word, so that it gives none away.
+const QuietWhy = "the desk asks for more care with this recorder at present"
+
 // Rules are the desk's risk rules. Their order does not matter.
 func Rules() []Rule {
+	const wait = 24 * time.Hour
 	return []Rule{
-		{"stolen", "the recorder is reported stolen", LevelRefuse, 0,
-			func(f Facts) bool { return f.Stolen }},
-		{"no address", "no address of the owner is registered", LevelHigh, 24 * time.Hour,
-			func(f Facts) bool { return !f.RegisteredAddress }},
-		{"new owner", "the owner changed less than 30 days ago", LevelHigh, 0,
-			func(f Facts) bool { return f.OwnerChanged }},
+		{Name: "stolen", Why: "the recorder is reported stolen", Level: LevelRefuse,
+			Holds: func(f Facts) bool { return f.Stolen }},
+		{Name: "frozen", Why: "the recorder is frozen", Level: LevelRefuse,
+			Holds: func(f Facts) bool { return f.Frozen }},
+		{Name: "duress", Why: "the owner said the duress word", Level: LevelHigh, Hold: wait, Quiet: true,
+			Holds: func(f Facts) bool { return f.Duress }},
+		{Name: "no address", Why: "no address of the owner is registered", Level: LevelHigh, Hold: wait,
+			Holds: func(f Facts) bool { return !f.RegisteredAddress }},
+		{Name: "not reachable", Why: "the desk reaches no address of the owner, so the answer cannot be split", Level: LevelHigh, Hold: wait,
+			Holds: func(f Facts) bool { return f.RegisteredAddress && !f.Reachable }},
+		{Name: "new owner", Why: "the owner changed less than 30 days ago", Level: LevelHigh, Quiet: true,
+			Holds: func(f Facts) bool { return f.OwnerChanged }},
 		// A new address is worth no more than none, or it would end the hold at once.
-		{"new address", "the registered addresses changed less than 30 days ago", LevelHigh, 24 * time.Hour,
-			func(f Facts) bool { return f.AddressesChanged }},
-		{"many resets", "the recorder had more than 2 answers in 30 days", LevelHigh, 0,
-			func(f Facts) bool { return f.ManyResets }},
-		{"counter behind", "the recorder's counter is lower than one seen before", LevelHigh, 0,
-			func(f Facts) bool { return f.CounterBehind }},
-		{"purpose", "the answer does more than set a new password", LevelHigh, 0,
-			func(f Facts) bool { return f.Purpose != recovery.PurposePassword }},
-		{"voice only", "no QR code proves that the caller is at the recorder now", LevelRaised, 0,
-			func(f Facts) bool { return !f.AtRecorder }},
+		{Name: "new address", Why: "the registered addresses changed less than 30 days ago", Level: LevelHigh, Hold: wait, Quiet: true,
+			Holds: func(f Facts) bool { return f.AddressesChanged }},
+		{Name: "many resets", Why: "the recorder had more than 2 answers in 30 days", Level: LevelHigh, Quiet: true,
+			Holds: func(f Facts) bool { return f.ManyResets }},
+		{Name: "counter behind", Why: "the recorder's counter is lower than one seen before", Level: LevelHigh,
+			Holds: func(f Facts) bool { return f.CounterBehind }},
+		{Name: "purpose", Why: "the answer does more than set a new password", Level: LevelHigh,
+			Holds: func(f Facts) bool { return f.Purpose != recovery.PurposePassword }},
+		{Name: "voice only", Why: "no QR code proves that the caller is at the recorder now", Level: LevelRaised,
+			Holds: func(f Facts) bool { return !f.AtRecorder }},
+		{Name: "dealer", Why: "a dealer or installer asks: the owner must agree by a registered address, and gets their half", Needs: [][]Evidence{{EvidenceAddress}},
+			Holds: func(f Facts) bool { return f.Dealer }},
+		{Name: "dealer not vetted", Why: "the dealer's account does not count, or no longer", Level: LevelRefuse,
+			Holds: func(f Facts) bool { return f.Dealer && !f.DealerVetted }},
+		{Name: "dealer, owner not reachable", Why: "a dealer asks, and the desk reaches no address of the owner", Level: LevelRefuse,
+			Holds: func(f Facts) bool { return f.Dealer && (!f.RegisteredAddress || !f.Reachable) }},
+		// A number can be shown falsely: it is worth a look, and proves nothing.
+		{Name: "dealer's number", Why: "the call comes from the number that is registered for the dealer; that proves nothing",
+			Holds: func(f Facts) bool { return f.Dealer && f.DealerPhone }},
+		{Name: "not the dealer's number", Why: "the call does not come from the number that is registered for the dealer",
+			Holds: func(f Facts) bool { return f.Dealer && !f.DealerPhone }},
 	}
 }
 
@@ -87,7 +118,8 @@ func (l Level) Needs() [][]Evidence {
 // Decision is what the rules say of a case.
 type Decision struct {
 	Level   Level
-	Reasons []string
+	Reasons []string     // all of them
+	Shown   []string     // as who works the case reads them
 	Missing [][]Evidence // one of each line is still needed
 	Approve bool         // a second person must approve
 	Hold    time.Duration
@@ -96,24 +128,37 @@ type Decision struct {
 // Decide applies the rules. It is a pure function of the facts.
 func Decide(f Facts) Decision {
 	var d Decision
+	var needs [][]Evidence
 	for _, r := range Rules() {
 		if !r.Holds(f) {
 			continue
 		}
 		d.Level = max(d.Level, r.Level)
 		d.Hold = max(d.Hold, r.Hold)
-		d.Reasons = append(d.Reasons, r.Why)
+		needs = append(needs, r.Needs...)
+		d.say(r)
 	}
 	if d.Level == LevelRefuse {
-		return Decision{Level: LevelRefuse, Reasons: d.Reasons}
+		return Decision{Level: LevelRefuse, Reasons: d.Reasons, Shown: d.Shown}
 	}
 	d.Approve = d.Level >= LevelRaised
-	for _, anyOf := range d.Level.Needs() {
-		if !slices.ContainsFunc(anyOf, f.has) {
+	for _, anyOf := range append(d.Level.Needs(), needs...) {
+		if !slices.ContainsFunc(anyOf, f.has) && !slices.ContainsFunc(d.Missing, func(m []Evidence) bool { return slices.Equal(m, anyOf) }) {
 			d.Missing = append(d.Missing, anyOf)
 		}
 	}
 	return d
+}
+
+func (d *Decision) say(r Rule) {
+	d.Reasons = append(d.Reasons, r.Why)
+	shown := r.Why
+	if r.Quiet {
+		shown = QuietWhy
+	}
+	if !slices.Contains(d.Shown, shown) {
+		d.Shown = append(d.Shown, shown)
+	}
 }
 
 // MissingWords says what is missing, for the agent.

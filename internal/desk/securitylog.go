@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -81,40 +83,109 @@ type LogReport struct {
 	seclog.Report
 	Problem string          `json:"problem,omitempty"` // why it does not verify; empty = it does
 	Last    []seclog.Record `json:"last"`              // the newest records, newest first
+	Explanation
 }
 
 // lastRecords is how many records an auditor's page shows.
 const lastRecords = 100
 
 // VerifyLog checks every record of the security log against its signed
-// checkpoint. A log that does not verify is a report with a Problem, not an error.
-func (d *Desk) VerifyLog(ctx context.Context, who Agent) (LogReport, error) {
-	var report LogReport
-	err := d.perform(ctx, who, ActLogVerify, target{object: "security log"}, func() error {
+// checkpoint, and explains what that shows. A log that does not verify is a
+// report with a Problem, not an error.
+func (d *Desk) VerifyLog(ctx context.Context, who Agent) (report LogReport, err error) {
+	err = d.perform(ctx, who, ActLogVerify, target{object: "security log"}, func() error {
 		dir := os.DirFS(filepath.Join(d.dir, LogDir))
 		key, err := seclog.ReadKey(dir)
 		if err != nil {
 			return fmt.Errorf("%w: %w", rekey.ErrStorage, err)
 		}
-		report.Report, err = seclog.Verify(ctx, dir, key, nil)
-		if err != nil {
+		if report.Report, err = seclog.Verify(ctx, dir, key, nil); err != nil {
 			report.Problem = err.Error()
 		}
-		var ring []seclog.Record
+		last, e := newest[seclog.Record]{most: lastRecords}, newExplainer()
 		for rec, err := range seclog.Records(dir) {
 			if err != nil {
-				break // Verify has said it
+				continue // Verify has said it
 			}
-			if ring = append(ring, rec); len(ring) > 2*lastRecords {
-				ring = append(ring[:0], ring[len(ring)-lastRecords:]...)
-			}
+			last.add(rec)
+			e.take(rec)
 		}
-		for i := len(ring) - 1; i >= max(0, len(ring)-lastRecords); i-- {
-			report.Last = append(report.Last, ring[i])
-		}
+		report.Last, report.Explanation = last.newestFirst(), e.explain(report)
 		return nil
 	})
 	return report, err
+}
+
+// newest keeps the last of many.
+type newest[T any] struct {
+	most int
+	all  []T
+}
+
+func (n *newest[T]) add(one T) {
+	if n.all = append(n.all, one); len(n.all) > 2*n.most {
+		n.all = append(n.all[:0], n.all[len(n.all)-n.most:]...)
+	}
+}
+
+func (n *newest[T]) newestFirst() []T {
+	last := slices.Clone(n.all[max(0, len(n.all)-n.most):])
+	slices.Reverse(last)
+	return last
+}
+
+// LogSearch narrows the records of the security log; what is empty does not count.
+type LogSearch struct {
+	Event  string // such as code.reveal, or case. for all that begin so
+	Actor  string
+	Case   int64
+	Before int64 // only records before this one, by Seq; 0 = all. For the next page
+	Most   int   // 0 = 100, at most 500
+}
+
+// LogLine is one record, with its event in words.
+type LogLine struct {
+	seclog.Record
+	Words string `json:"words"`
+}
+
+// LogPage is a part of the security log.
+type LogPage struct {
+	Records []LogLine `json:"records"`        // newest first
+	Next    int64     `json:"next,omitempty"` // LogSearch.Before of the next page; 0 = there is none
+}
+
+// SearchLog shows records of the security log. It verifies nothing: see VerifyLog.
+func (d *Desk) SearchLog(ctx context.Context, who Agent, s LogSearch) (page LogPage, err error) {
+	if s.Most < 0 || s.Most > 500 || s.Before < 0 || s.Case < 0 {
+		return page, refuse(rekey.ErrInput, "a page of the security log has at most 500 records")
+	}
+	if s.Most == 0 {
+		s.Most = lastRecords
+	}
+	err = d.perform(ctx, who, ActLogVerify, target{object: "security log"}, func() error {
+		found := newest[LogLine]{most: s.Most + 1}
+		for rec, err := range seclog.Records(os.DirFS(filepath.Join(d.dir, LogDir))) {
+			if err == nil && s.fits(rec) {
+				found.add(LogLine{rec, EventWords(rec.Event)})
+			}
+		}
+		page.Records = found.newestFirst()
+		if len(page.Records) > s.Most {
+			page.Records = page.Records[:s.Most]
+			page.Next = page.Records[s.Most-1].Seq
+		}
+		return ctx.Err()
+	})
+	return page, err
+}
+
+func (s LogSearch) fits(rec seclog.Record) bool {
+	begins := strings.HasSuffix(s.Event, ".") && strings.HasPrefix(rec.Event, s.Event)
+	return (s.Event == "" || rec.Event == s.Event || begins) &&
+		(s.Actor == "" || rec.Actor == s.Actor) &&
+		(s.Case == 0 || rec.Case == strconv.FormatInt(s.Case, 10)) &&
+		(s.Before == 0 || rec.Seq < s.Before)
 }
 
 // reason is how a failed call reads in the security log: words for errors that
@@ -128,6 +199,11 @@ func reason(err error) string {
 	var said *refusal
 	if errors.As(err, &said) {
 		return strings.ToValidUTF8(said.text, "?")
+	}
+	for _, kind := range []error{rekey.ErrInput, rekey.ErrDenied, rekey.ErrConflict, rekey.ErrNotFound} {
+		if errors.Is(err, kind) {
+			return strings.ToValidUTF8(clip(err.Error()), "?") // the staff's or the courier's own words
+		}
 	}
 	return "internal error"
 }

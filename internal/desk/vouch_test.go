@@ -19,7 +19,7 @@ func (p *place) scanned(b *box, ch recovery.Challenge) desk.Case {
 
 func (p *place) giveQR(b *box, number int64, ch recovery.Challenge) desk.Case {
 	p.t.Helper()
-	c, err := p.desk.AddEvidence(p.t.Context(), ann(), number, desk.EvidenceQR, "", b.qr(p.t, ch))
+	c, err := p.desk.AddEvidence(p.t.Context(), ann(), number, desk.Given{Kind: desk.EvidenceQR, QR: b.qr(p.t, ch)})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -45,16 +45,16 @@ func TestQRVouchesForItsOwnChallenge(t *testing.T) {
 	b := p.enrol(ownerOfAll())
 	c := p.scanned(b, b.challenge(t, recovery.PurposePassword))
 	another := b.challenge(t, recovery.PurposePassword)
-	_, err := p.desk.Reveal(t.Context(), ann(), c.Number, another.String())
+	_, err := p.reveal(ann(), c.Number, another.String())
 	wantKind(t, err, rekey.ErrConflict)
 	p.wantStage(c.Number, desk.StageApproval, "raised")
 	if r, err := p.desk.Recorder(t.Context(), ann(), b.id); err != nil || len(r.Answers) != 0 {
 		t.Errorf("%d answers: %v", len(r.Answers), err)
 	}
-	if _, err := p.desk.Approve(t.Context(), carol(), c.Number, true); err != nil {
+	if _, err := p.approve(carol(), c.Number); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.desk.Reveal(t.Context(), ann(), c.Number, another.String()); err != nil {
+	if _, err := p.reveal(ann(), c.Number, another.String()); err != nil {
 		t.Errorf("with a second person: %v", err)
 	}
 }
@@ -93,7 +93,7 @@ func TestQRIsOldAfterTenMinutes(t *testing.T) {
 			if test.want != nil {
 				p.wantStage(c.Number, desk.StageApproval, "raised")
 			}
-			_, err := p.desk.Reveal(t.Context(), ann(), c.Number, test.ask(p, b, c, ch))
+			_, err := p.reveal(ann(), c.Number, test.ask(p, b, c, ch))
 			if test.want == nil && err != nil {
 				t.Error(err)
 			}
@@ -111,11 +111,11 @@ func TestQRAgainAfterAnotherChallenge(t *testing.T) {
 	p := newPlace(t)
 	b := p.enrol(ownerOfAll())
 	c := p.scanned(b, b.challenge(t, recovery.PurposePassword))
-	_, err := p.desk.Reveal(t.Context(), ann(), c.Number, b.challenge(t, recovery.PurposePassword).String())
+	_, err := p.reveal(ann(), c.Number, b.challenge(t, recovery.PurposePassword).String())
 	wantKind(t, err, rekey.ErrConflict)
 	fresh := b.challenge(t, recovery.PurposePassword)
 	p.giveQR(b, c.Number, fresh)
-	if _, err := p.desk.Reveal(t.Context(), ann(), c.Number, fresh.String()); err != nil {
+	if _, err := p.reveal(ann(), c.Number, fresh.String()); err != nil {
 		t.Error(err)
 	}
 }
@@ -127,13 +127,13 @@ func TestMadeUpChallengeHarmsNobody(t *testing.T) {
 	p := newPlace(t)
 	b := p.enrol(ownerOfAll())
 	liar := box{id: b.id, keys: b.keys, counter: 30_000} // the desk cannot tell: only an answer would fit nowhere
-	if _, err := p.desk.Reveal(t.Context(), ann(), p.ready(b, "+49302").Number, liar.challenge(t, recovery.PurposePassword).String()); err != nil {
+	if _, err := p.reveal(ann(), p.ready(b, "+49302").Number, liar.challenge(t, recovery.PurposePassword).String()); err != nil {
 		t.Fatal(err)
 	}
 	p.clock.Add(time.Hour)
 	ch := b.challenge(t, recovery.PurposePassword)
 	c := p.scanned(b, ch)
-	if _, err := p.desk.Reveal(t.Context(), ann(), c.Number, ch.String()); err != nil {
+	if _, err := p.reveal(ann(), c.Number, ch.String()); err != nil {
 		t.Errorf("the owner, at the recorder: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -74,19 +75,17 @@ func (s *Sessions[T]) Start(w http.ResponseWriter, r *http.Request, value T) err
 // Open tells whether the request's session is live. It does not count as use:
 // it is for answers that go on with nobody there.
 func (s *Sessions[T]) Open(r *http.Request) bool {
-	key, ok := s.key(r)
-	if !ok {
-		return false
-	}
-	now := s.o.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e, ok := s.open[key]
-	return ok && !s.dead(e, now)
+	_, ok := s.Look(r)
+	return ok
 }
 
+// Look is Get that does not count as use.
+func (s *Sessions[T]) Look(r *http.Request) (T, bool) { return s.find(r, false) }
+
 // Get returns the value of the request's live session and counts as use of it.
-func (s *Sessions[T]) Get(r *http.Request) (T, bool) {
+func (s *Sessions[T]) Get(r *http.Request) (T, bool) { return s.find(r, true) }
+
+func (s *Sessions[T]) find(r *http.Request, use bool) (T, bool) {
 	var none T
 	key, ok := s.key(r)
 	if !ok {
@@ -103,9 +102,55 @@ func (s *Sessions[T]) Get(r *http.Request) (T, bool) {
 		delete(s.open, key)
 		return none, false
 	}
-	e.use = now
+	if use {
+		e.use = now
+	}
 	return e.value, true
 }
+
+// Live is one live session. ID names it to the person whose it is; nobody gets
+// in with it.
+type Live[T any] struct {
+	ID          string
+	Value       T
+	Began, Used time.Time
+}
+
+// List is all live sessions, in no order.
+func (s *Sessions[T]) List() []Live[T] {
+	now := s.o.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]Live[T], 0, len(s.open))
+	for key, e := range s.open {
+		if !s.dead(e, now) {
+			all = append(all, Live[T]{idOf(key), e.value, e.began, e.use})
+		}
+	}
+	return all
+}
+
+// ID is the one of the request's session, live or not, as List tells it.
+func (s *Sessions[T]) ID(r *http.Request) (string, bool) {
+	key, ok := s.key(r)
+	return idOf(key), ok
+}
+
+// EndID ends the session of that id, and tells whether there was one.
+func (s *Sessions[T]) EndID(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.open {
+		if idOf(key) == id {
+			delete(s.open, key)
+			return true
+		}
+	}
+	return false
+}
+
+// idOf is half of the stored hash: enough to tell sessions apart.
+func idOf(key [sha256.Size]byte) string { return hex.EncodeToString(key[:sha256.Size/2]) }
 
 // End ends the request's session, if any, and takes the cookie back.
 func (s *Sessions[T]) End(w http.ResponseWriter, r *http.Request) {

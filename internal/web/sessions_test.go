@@ -178,3 +178,53 @@ func TestSessionsAreBounded(t *testing.T) {
 		t.Errorf("after all expired: status %d, %d open", got.status, len(f.sessions.open))
 	}
 }
+
+// TestSessionsListed: one sees them without their secret, ends one by its id, and
+// looking is no use of it.
+func TestSessionsListed(t *testing.T) {
+	t.Parallel()
+	f := newFront(t)
+	ann, bob := client(t), client(t)
+	ask(t, ann, "GET", f.base+"/in/ann", nil)
+	f.clock.Add(60)
+	ask(t, bob, "GET", f.base+"/in/bob", nil)
+	of := map[string]Live[string]{}
+	for _, l := range f.sessions.List() {
+		of[l.Value] = l
+	}
+	if len(of) != 2 || of["ann"].ID == of["bob"].ID || len(of["ann"].ID) != 32 || of["ann"].Began.Unix() != 0 || of["bob"].Began.Unix() != 60 {
+		t.Fatalf("%+v", of)
+	}
+	u, err := url.Parse(f.base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := func() *http.Request {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", f.base, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range ann.Jar.Cookies(u) {
+			r.AddCookie(c)
+		}
+		return r
+	}
+	if id, ok := f.sessions.ID(request()); !ok || id != of["ann"].ID {
+		t.Errorf("ann's is %q", id)
+	}
+	f.clock.Add(539) // ann's was not used for 599 s
+	if who, ok := f.sessions.Look(request()); !ok || who != "ann" {
+		t.Errorf("look: %q %v", who, ok)
+	}
+	f.clock.Add(1)
+	if who, ok := f.sessions.Look(request()); ok || who != "" || f.sessions.Open(request()) {
+		t.Errorf("looking kept it: %q %v", who, ok)
+	}
+	if got := f.sessions.List(); len(got) != 1 || got[0].Value != "bob" {
+		t.Errorf("%+v", got)
+	}
+	if f.sessions.EndID(of["ann"].ID) || f.sessions.EndID("") || !f.sessions.EndID(of["bob"].ID) || f.sessions.EndID(of["bob"].ID) {
+		t.Error("a session ended twice, or none did")
+	}
+	f.who(t, bob, " false")
+}

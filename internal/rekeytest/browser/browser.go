@@ -40,7 +40,12 @@ type Browser struct {
 // see Shared.
 func Start(t testing.TB) *Browser {
 	t.Helper()
-	b, stop, err := launch()
+	return start(t)
+}
+
+func start(t testing.TB, also ...chromedp.ExecAllocatorOption) *Browser {
+	t.Helper()
+	b, stop, err := launch(also...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,12 +97,12 @@ func (s *Shared) Close() error {
 	return s.stop()
 }
 
-func launch() (b *Browser, stop func() error, err error) {
+func launch(also ...chromedp.ExecAllocatorOption) (b *Browser, stop func() error, err error) {
 	home, err := os.MkdirTemp("", "rekey") // short: Chromium makes a socket there
 	if err != nil {
 		return nil, nil, err
 	}
-	alloc, kill := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath("chromium"),
 		chromedp.UserDataDir(home),
 		chromedp.Env("HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home, "TMPDIR="+home),
@@ -105,7 +110,8 @@ func launch() (b *Browser, stop func() error, err error) {
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
-	)...)
+	)
+	alloc, kill := chromedp.NewExecAllocator(context.Background(), append(options, also...)...)
 	ctx, _ := chromedp.NewContext(alloc)
 	stop = func() error {
 		err := chromedp.Cancel(ctx)

@@ -1,0 +1,147 @@
+package front
+
+import (
+	"cmp"
+	"net/url"
+	"regexp"
+	"slices"
+	"time"
+
+	"rekey/internal/desk"
+	"rekey/internal/desk/staff"
+)
+
+// caseView is what a case's page shows.
+type caseView struct {
+	desk.Case
+	who      desk.Agent
+	recorder desk.Recorder
+	now      time.Time
+	problem  string
+	shown    string     // a registered number in full, this once
+	form     url.Values // that was sent and refused
+	scanned  string     // the text of a QR code that was uploaded
+}
+
+func (f *front) caseOf(c *call) (reply, error) {
+	number, err := c.number()
+	if err != nil {
+		return reply{}, err
+	}
+	return f.casePage(c, number, nil)
+}
+
+// casePage is a case, with what went wrong above it: wrong is returned again.
+func (f *front) casePage(c *call, number int64, wrong error) (reply, error) {
+	v, err := f.viewCase(c, number)
+	if err != nil {
+		return reply{}, cmp.Or(wrong, err)
+	}
+	v.problem = told(wrong)
+	return c.showCase(v), wrong
+}
+
+func (c *call) showCase(v caseView) reply {
+	return reply{title: caseTitle(v.Number), page: casePage(v), camera: v.asksForQR()}
+}
+
+func (f *front) viewCase(c *call, number int64) (caseView, error) {
+	v := caseView{who: c.who, now: f.desk.Now(), form: c.r.PostForm, scanned: c.r.URL.Query().Get("qr")}
+	if v.form == nil {
+		v.form = url.Values{}
+	}
+	var err error
+	if v.Case, err = f.desk.Case(c.r.Context(), c.who, number); err != nil {
+		return v, err
+	}
+	v.recorder, err = f.desk.Recorder(c.r.Context(), c.who, v.DeviceID)
+	return v, err
+}
+
+// works tells whether the page is for whom the case waits: its worker, or
+// anybody who takes up what a program opened.
+func (v caseView) works() bool {
+	return (v.WorkedBy == v.who.Name || v.WorkedBy == "") && desk.May(v.who, desk.ActEvidenceAdd)
+}
+
+// cares tells whether they may put the case aside, hand it over or close it.
+func (v caseView) cares() bool {
+	return v.who.Role == staff.RoleSupervisor || (v.WorkedBy == v.who.Name || v.WorkedBy == "") && desk.May(v.who, desk.ActCaseClose)
+}
+
+// open tells whether anything can still be done in the case.
+func (v caseView) open() bool { return v.Stage != desk.StageClosed }
+
+// hadPart tells whether they did anything in the case before an approval.
+func (v caseView) hadPart() bool {
+	return v.who.Name == v.OpenedBy || v.who.Name == v.WorkedBy ||
+		slices.ContainsFunc(v.Evidence, func(p desk.Proof) bool { return p.By == v.who.Name })
+}
+
+func (v caseView) approves() bool { return desk.May(v.who, desk.ActCaseApprove) && !v.hadPart() }
+
+// evidenceKinds finds the kinds that a line of Case.Missing names.
+var evidenceKinds = regexp.MustCompile(`\((E[1-6])\)`)
+
+// asked are the kinds of evidence that are still asked for, the first line's
+// first: one of each line is needed.
+func (v caseView) asked() (kinds []desk.EvidenceKind) {
+	var names []string
+	for _, line := range v.Missing {
+		for _, m := range evidenceKinds.FindAllStringSubmatch(line, -1) {
+			names = append(names, m[1])
+		}
+	}
+	if v.QRChallenge == "" && slices.Contains([]desk.Stage{desk.StageApproval, desk.StageEvidence}, v.Stage) && v.Level != desk.LevelRefuse.String() {
+		names = append(names, string(desk.EvidenceQR)) // it always makes the case an easier one
+	}
+	for _, name := range names {
+		for _, k := range desk.EvidenceKinds() {
+			if string(k.Kind) == name && v.possible(k.Kind) && !slices.Contains(kinds, k) {
+				kinds = append(kinds, k)
+			}
+		}
+	}
+	return kinds
+}
+
+// possible leaves out what this recorder's registration cannot give, and what the
+// case has.
+func (v caseView) possible(kind desk.Evidence) bool {
+	if v.has(kind) && kind != desk.EvidenceQR {
+		return false
+	}
+	byTelephone := func(t desk.Target) bool { return t.Kind == "sms" }
+	switch kind {
+	case desk.EvidenceAddress:
+		return len(v.Targets) > 0
+	case desk.EvidenceCallback:
+		return slices.ContainsFunc(v.Targets, byTelephone)
+	}
+	return true
+}
+
+func (v caseView) has(kind desk.Evidence) bool {
+	return slices.ContainsFunc(v.Evidence, func(p desk.Proof) bool { return p.Kind == kind })
+}
+
+func (v caseView) asksForQR() bool {
+	return v.works() && (v.Stage == desk.StageChallenge || slices.ContainsFunc(v.asked(), func(k desk.EvidenceKind) bool { return k.Kind == desk.EvidenceQR }))
+}
+
+// codeOut tells whether a number was sent that still counts.
+func (v caseView) codeOut() bool { return v.now.Before(v.CodeUntil) }
+
+// sentTo is the address that gets the owner's half.
+func (v caseView) sentTo() string {
+	for _, t := range v.Targets {
+		if t.Index == v.SendTo {
+			return t.Address
+		}
+	}
+	return ""
+}
+
+// again is what was sent in a field of a form that was refused. Codes and
+// phrases never come back.
+func (v caseView) again(field string) string { return v.form.Get(field) }
