@@ -1,0 +1,262 @@
+package stories
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"rekey"
+	"rekey/internal/argon"
+	"rekey/internal/desk"
+	"rekey/internal/desk/client"
+	"rekey/internal/desk/courier"
+	"rekey/internal/desk/front"
+	"rekey/internal/desk/passkey"
+	"rekey/internal/desk/staff"
+	"rekey/internal/mail"
+	"rekey/internal/rekeytest/mailbox"
+	"rekey/recovery"
+)
+
+// stage is a desk that is served, and everybody around it.
+type stage struct {
+	ctx   context.Context
+	tb    testing.TB
+	dir   string
+	mail  *mailbox.Server
+	clock clock
+	at    net.Listener
+	url   string
+
+	desk     *desk.Desk
+	stop     func() error // ends desk and server
+	mailDown bool
+
+	people map[string]*person
+	boxes  map[string]*box
+}
+
+// person is an agent with a passkey and a browser of their own.
+type person struct {
+	key    *passkey.Key
+	client *client.Client
+	said   map[string][]string // by recorder: the groups that the desk showed them last
+}
+
+// box is a recorder: its guard checks what is typed there.
+type box struct {
+	id      recovery.DeviceID
+	keys    *recovery.Keys
+	guard   *recovery.Guard
+	flash   *flash
+	earlier recovery.Record // what was in its storage once
+	shown   string          // the challenge on the screen
+	owner   []string        // addresses, as they are registered
+}
+
+// clock is the wall clock, and the time since boot.
+type clock struct {
+	mu   sync.Mutex
+	now  time.Time
+	boot time.Duration
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Boot() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.boot
+}
+
+func (c *clock) move(wall, boot time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.boot = c.now.Add(wall), c.boot+boot
+}
+
+func newStage(env *testscript.Env) (*stage, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	tb := env.T().(testing.TB) //nolint:forcetypeassert // testscript.Run hands its own subtest
+	s := &stage{ctx: ctx, tb: tb, dir: filepath.Join(env.WorkDir, "desk"), mail: mailbox.Serve(tb),
+		people: map[string]*person{}, boxes: map[string]*box{}}
+	s.clock.now, s.clock.boot = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), time.Hour
+	env.Defer(cancel)
+	var err error
+	if s.at, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return s, err
+	}
+	s.url = "http://localhost:" + strconv.Itoa(int(netip.MustParseAddrPort(s.at.Addr().String()).Port()))
+	if _, err := desk.Init(ctx, s.dir, "root", s.options()); err != nil {
+		return s, err
+	}
+	if err := s.start(); err != nil {
+		return s, err
+	}
+	env.Defer(func() {
+		if err := s.stop(); err != nil {
+			tb.Error(err)
+		}
+	})
+	for name, role := range map[string]staff.Role{
+		"ann": staff.RoleAgent, "bob": staff.RoleAgent, "carol": staff.RoleApprover,
+		"sue": staff.RoleSupervisor, "otto": staff.RoleAuditor, "root": "",
+	} {
+		if err := s.join(name, role, nil); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+func (s *stage) options() desk.Options {
+	return desk.Options{URL: s.url, Mail: courier.Mail{SMTP: mail.SMTP{Server: s.mail.Addr, From: "desk@example.com"}},
+		Argon: argon.Cheap(), Now: s.clock.Now, Boot: s.clock.Boot}
+}
+
+// start opens the desk, serves it, and lets it work in the background.
+func (s *stage) start() error {
+	var err error
+	if s.at == nil {
+		if s.at, err = net.Listen("tcp", strings.Replace(strings.TrimPrefix(s.url, "http://"), "localhost", "127.0.0.1", 1)); err != nil {
+			return err
+		}
+	}
+	if s.desk, err = desk.Open(s.ctx, s.dir, s.options()); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	server := &http.Server{Handler: front.Handler(s.desk), ReadHeaderTimeout: 10 * time.Second}
+	served, worked := make(chan error, 1), make(chan error, 1)
+	at := s.at
+	go func() { served <- server.Serve(at) }()
+	go func() { worked <- s.desk.Run(ctx) }()
+	s.at = nil
+	s.stop = func() error {
+		cancel()
+		err := errors.Join(server.Close(), <-worked)
+		if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+			err = errors.Join(err, e)
+		}
+		return errors.Join(err, s.desk.Close())
+	}
+	return nil
+}
+
+// join makes an agent, registers a passkey by a one-time link, and logs in: at a
+// browser of their own, or at another's. With no role the agent is there already.
+func (s *stage) join(name string, role staff.Role, at *person) error {
+	if role != "" {
+		if err := s.desk.AddAgent(s.ctx, desk.Operator(), name, role, desk.StepUp{}); err != nil {
+			return err
+		}
+	}
+	link, _, err := s.desk.Invite(s.ctx, desk.Operator(), name, false, desk.StepUp{})
+	if err != nil {
+		return err
+	}
+	p := &person{said: map[string][]string{}}
+	if at != nil {
+		p.client = at.client
+	} else if p.client, err = client.New(s.url); err != nil {
+		return err
+	}
+	if p.key, _, err = p.client.Join(s.ctx, link, "a key of "+name); err != nil {
+		return err
+	}
+	s.people[name] = p
+	_, err = p.client.LogIn(s.ctx, p.key)
+	return err
+}
+
+// who is the client of somebody, who logs in again where their session is over.
+func (s *stage) who(name string) (*person, error) {
+	p := s.people[name]
+	if p == nil {
+		return nil, fmt.Errorf("nobody here is called %q", name)
+	}
+	who, err := p.client.Who(s.ctx)
+	if err == nil && who.Name == name {
+		return p, nil
+	}
+	_, err = p.client.LogIn(s.ctx, p.key)
+	return p, err
+}
+
+// flash is a recorder's storage.
+type flash struct{ rec recovery.Record }
+
+func (f *flash) Load() (recovery.Record, error) { return f.rec, nil }
+func (f *flash) Save(rec recovery.Record) error { f.rec = rec; return nil }
+
+// sell makes a recorder and enrols it for an owner.
+func (s *stage) sell(addresses []string) (*box, error) {
+	kDev := make([]byte, recovery.KeySize)
+	_, _ = rand.Read(kDev)
+	b := &box{flash: new(flash), owner: addresses}
+	var err error
+	if b.id, err = recovery.NewDeviceID(nil); err != nil {
+		return nil, err
+	}
+	if b.keys, err = recovery.NewKeys(kDev); err != nil {
+		return nil, err
+	}
+	if err := b.boot(&s.clock); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(s.dir, desk.PublicKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	key, err := recovery.ParseDeskKey(text)
+	if err != nil {
+		return nil, err
+	}
+	enc, sealed, err := recovery.SealEnrolment(key, b.id, 0, kDev)
+	if err != nil {
+		return nil, err
+	}
+	file, err := json.Marshal(recovery.Enrolment{Format: recovery.EnrolmentFormat, DeviceID: b.id, Model: "N841", Serial: "ND000000000001", Enc: enc, Sealed: sealed})
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.desk.Enrol(s.ctx, desk.Operator(), file, desk.Owner{Name: "Petra Example", Since: s.clock.Now().AddDate(-1, 0, 0), Addresses: addresses})
+	return b, err
+}
+
+func (b *box) boot(c *clock) (err error) {
+	b.shown = ""
+	b.guard, err = recovery.NewGuard(recovery.GuardConfig{DeviceID: b.id, Keys: b.keys, Store: b.flash, Clock: c.Boot})
+	return err
+}
+
+// mailOf is the owner's first e-mail address.
+func (b *box) mailOf() string {
+	for _, a := range b.owner {
+		if to, ok := strings.CutPrefix(a, "mailto:"); ok {
+			return to
+		}
+	}
+	return ""
+}
+
+// secret hides what a script types from nobody but the desk's own printing.
+func secret(s string) rekey.Secret { return rekey.NewSecret(s) }
