@@ -360,7 +360,11 @@ func TestEnrolAgain(t *testing.T) {
 	wantKind(t, err, rekey.ErrInput) // made with the key of epoch 0
 	_, err = p.desk.Enrol(t.Context(), desk.Operator(), []byte(`{"format":"rekey enrolment v1"}`), desk.Owner{})
 	wantKind(t, err, rekey.ErrInput)
-	strange := newPlace(t)
+	strange := &place{t: t, dir: filepath.Join(t.TempDir(), "strange"), clock: newClock(), mail: new(mailbag), sms: new(mailbag)}
+	if _, err := desk.Init(t.Context(), strange.dir, "root", strange.options()); err != nil {
+		t.Fatal(err)
+	}
+	strange.open()
 	_, err = strange.desk.Enrol(t.Context(), desk.Operator(), p.enrolment(b, 2), desk.Owner{})
 	wantKind(t, err, rekey.ErrInput) // sealed to another desk
 }

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -153,23 +154,22 @@ func (d *Desk) RevokeKey(ctx context.Context, who Agent, name string) error {
 }
 
 // AddHook registers an address for events. The proof is begun for the URL.
-func (d *Desk) AddHook(ctx context.Context, who Agent, url string, events []string, proof StepUp) (h courier.Hook, secret rekey.Secret, err error) {
-	t := target{object: hookObject(url), bound: url, proof: proof}
+func (d *Desk) AddHook(ctx context.Context, who Agent, address string, events []string, proof StepUp) (h courier.Hook, secret rekey.Secret, err error) {
+	t := target{object: hookObject(address), bound: address, proof: proof}
 	err = d.perform(ctx, who, ActHookAdd, t, func() error {
-		h, secret, err = d.courier.AddHook(ctx, url, events)
+		h, secret, err = d.courier.AddHook(ctx, address, events)
 		return err
 	})
 	return h, secret, err
 }
 
 // hookObject is a hook's URL for the record, without what may be a secret in it.
-func hookObject(url string) string {
-	url, _, _ = strings.Cut(url, "?")
-	if scheme, rest, ok := strings.Cut(url, "://"); ok {
-		host, _, _ := strings.Cut(rest, "/")
-		return scheme + "://" + host[strings.LastIndex(host, "@")+1:]
+func hookObject(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "no URL"
 	}
-	return url
+	return u.Scheme + "://" + u.Host
 }
 
 // Hooks lists them.

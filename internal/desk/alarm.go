@@ -60,12 +60,14 @@ func scanAlarm(scan store.Scan) (a Alarm, err error) {
 	return a, err
 }
 
-// SettleAlarm says in a note what was found. Where the alarm is "clock", the
+// SettleAlarm says in a note what was found. It takes somebody who had no part in
+// the case that it is about. Where the alarm is "clock", the
 // clock is taken to be right from now on.
 func (d *Desk) SettleAlarm(ctx context.Context, who Agent, id int64, note string) (a Alarm, err error) {
 	note = strings.TrimSpace(note)
 	if n := utf8.RuneCountInString(note); n < 3 || n > maxNote || !utf8.ValidString(note) {
-		return Alarm{}, refuse(rekey.ErrInput, "an alarm is settled with a note of 3 to %d characters that says what was found", maxNote)
+		return Alarm{}, d.unusable(ctx, who, ActAlarmSettle, target{object: fmt.Sprintf("alarm %d", id)},
+			refuse(rekey.ErrInput, "an alarm is settled with a note of 3 to %d characters that says what was found", maxNote))
 	}
 	err = d.perform(ctx, who, ActAlarmSettle, target{object: fmt.Sprintf("alarm %d", id)}, func() error {
 		return d.db.Tx(ctx, func(tx *sql.Tx) error {
@@ -74,6 +76,9 @@ func (d *Desk) SettleAlarm(ctx context.Context, who Agent, id int64, note string
 			}
 			if !a.SettledAt.IsZero() {
 				return refuse(rekey.ErrConflict, "alarm %d was settled by %s", id, a.SettledBy)
+			}
+			if has, err := partOf(ctx, tx, a.Case, who.Name); err != nil || has != "" {
+				return errors.Join(err, ownCase(a.Case))
 			}
 			a.SettledBy, a.SettledAt, a.Note = who.Name, d.now(), note
 			if a.Kind == "clock" {
@@ -97,8 +102,11 @@ func readAlarm(ctx context.Context, tx *sql.Tx, id int64) (Alarm, error) {
 	return a, err
 }
 
-// raise raises an alarm, once for the same kind and subject within a day, and
-// records it. It is called by whatever part of the desk sees the cause, never in
+// counted are the kinds that a figure raises, which stays high when the alarm is settled.
+const counted = `('volume', 'keys', 'caller', 'undelivered')`
+
+// raise raises an alarm, and records it: once for the same kind and subject within
+// a day, but for something that happened again after the alarm was settled. It is called by whatever part of the desk sees the cause, never in
 // a transaction; there it is raiseIn.
 func (d *Desk) raise(ctx context.Context, kind, subject, words string, caseNumber int64) error {
 	err := d.db.Tx(ctx, func(tx *sql.Tx) error { return d.raiseIn(ctx, tx, kind, subject, words, caseNumber) })
@@ -110,7 +118,8 @@ func (d *Desk) raise(ctx context.Context, kind, subject, words string, caseNumbe
 func (d *Desk) raiseIn(ctx context.Context, tx *sql.Tx, kind, subject, words string, caseNumber int64) error {
 	var alike int
 	now := d.now()
-	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM alarms WHERE kind = $1 AND subject = $2 AND at > $3`,
+	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM alarms WHERE kind = $1 AND subject = $2 AND at > $3
+			AND (settled_at = 0 OR kind IN `+counted+`)`,
 		kind, subject, store.Micros(now.Add(-alarmsAreAlike))).Scan(&alike)
 	if err != nil || alike > 0 {
 		return err

@@ -32,7 +32,7 @@ func checkText(text, what string) (string, error) {
 func (d *Desk) AddNote(ctx context.Context, who Agent, number int64, text string) (Case, error) {
 	text, err := checkText(text, "a note")
 	if err != nil {
-		return Case{}, err
+		return Case{}, d.unusable(ctx, who, ActCaseNote, targetOf(number, nil), err)
 	}
 	return d.changeCase(ctx, who, ActCaseNote, target{object: "case", number: number}, func(tx *sql.Tx, c *Case) error {
 		if len(c.Notes) >= mostNotes {
@@ -92,7 +92,7 @@ func (d *Desk) HandOver(ctx context.Context, who Agent, number int64, to string)
 func (d *Desk) Pause(ctx context.Context, who Agent, number int64, why string) (Case, error) {
 	why, err := checkText(why, "why the case is put aside")
 	if err != nil {
-		return Case{}, err
+		return Case{}, d.unusable(ctx, who, ActCasePause, targetOf(number, nil), err)
 	}
 	return d.changeCase(ctx, who, ActCasePause, target{object: "case", number: number}, func(tx *sql.Tx, c *Case) error {
 		if err := c.mustBe(takesCodes()...); err != nil {
@@ -140,7 +140,8 @@ func (d *Desk) ShowAddress(ctx context.Context, who Agent, number int64, index i
 	return address, err
 }
 
-// SetSendTo chooses the registered address that gets the owner's half.
+// SetSendTo chooses the registered address that gets the owner's half. Where the
+// case was approved with another one, it takes another approval.
 func (d *Desk) SetSendTo(ctx context.Context, who Agent, number int64, index int) (Case, error) {
 	t := target{object: "case", number: number}
 	return d.changeCase(ctx, who, ActSendTo, t, func(tx *sql.Tx, c *Case) error {
@@ -154,9 +155,20 @@ func (d *Desk) SetSendTo(ctx context.Context, who Agent, number int64, index int
 		if !to.Reachable {
 			return refuse(rekey.ErrInput, "the desk cannot send to %s", to.Address)
 		}
+		if index != c.SendTo && c.ApprovedBy != "" {
+			if err := dropApproval(ctx, tx, number); err != nil {
+				return err
+			}
+		}
 		_, err = tx.ExecContext(ctx, `UPDATE cases SET send_to = $1 WHERE number = $2`, to.address, number)
 		return err
 	})
+}
+
+// dropApproval takes an approval back; who gave it keeps their part in the case.
+func dropApproval(ctx context.Context, tx *sql.Tx, number int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE cases SET approved_by = NULL, approved_at = 0, approved_level = 0, approved_hold = 0, approved_rules = '' WHERE number = $1`, number)
+	return err
 }
 
 // GroupStates tells of each group of a challenge, while it is typed, whether it

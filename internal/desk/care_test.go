@@ -55,6 +55,30 @@ func TestFreezeAndThaw(t *testing.T) {
 	}
 }
 
+// TestThawOfOneOfTwo: two people stopped two cases of one recorder. Who thaws the
+// one does not overrule who stopped the other.
+func TestThawOfOneOfTwo(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	b := p.enrol(ownerOfAll())
+	first, second := p.ready(b, "+49301"), p.openCase(bob(), b, "+49302")
+	for _, number := range []int64{first.Number, second.Number} {
+		if _, err := p.desk.Freeze(t.Context(), bob(), number, "looks wrong"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	thaw := func(number int64) {
+		t.Helper()
+		if _, err := p.desk.Thaw(t.Context(), sue(), number, "called the owner", p.proof(sue(), desk.ActCaseThaw, number, fmt.Sprint(number))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	thaw(first.Number)
+	p.wantStage(first.Number, desk.StageRefused, "refused")
+	thaw(second.Number)
+	p.wantStage(first.Number, desk.StageChallenge, "raised")
+}
+
 // TestThawNeedsAnotherPerson: a supervisor who works the case does not thaw it,
 // nor its recorder once the case is closed.
 func TestThawNeedsAnotherPerson(t *testing.T) {
@@ -219,6 +243,34 @@ func TestSendTo(t *testing.T) {
 	got, err := p.reveal(ann(), c.Number, ch.String())
 	if err != nil || len(p.mail.of("half")) != 1 || len(p.sms.of("half")) != 0 || p.whole(c.Number, got) != b.answer(t, "admin", ch) {
 		t.Errorf("%v: %d by mail, %d by SMS", err, len(p.mail.of("half")), len(p.sms.of("half")))
+	}
+}
+
+// TestToldOnceMore: the mail was down until the notices were given up. The case
+// does not wait for them for ever: they are queued again.
+func TestToldOnceMore(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.mail.setDown(true)
+	p.sms.setDown(true)
+	c := p.openCase(ann(), p.enrol(ownerOfAll()), "+49301")
+	for range 2 {
+		p.flush()
+		p.clock.Add(25 * time.Hour)
+	}
+	p.flush()
+	if c := p.seen(ann(), c.Number); len(c.Told) != 1 || c.Told[0].GivenUp != 2 || c.Told[0].Waiting != 0 {
+		t.Fatalf("%+v", c.Told)
+	}
+	p.mail.setDown(false)
+	for range 2 {
+		if err := p.desk.TellLate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.flush()
+	}
+	if c := p.seen(ann(), c.Number); c.Told[0].Over != 1 || len(p.mail.of("notice.open")) != 1 {
+		t.Errorf("%+v, %d messages", c.Told, len(p.mail.of("notice.open")))
 	}
 }
 

@@ -62,6 +62,9 @@ type Case struct {
 	facts         Facts
 	approvedLevel Level
 	approvedHold  time.Duration
+	approvedRules []string      // of the level high, by name; nil = not kept
+	outdated      bool          // owner or addresses were changed after the approval
+	lapsed        bool          // no address that was confirmed is registered now
 	jumped        time.Duration // by the wall clock since the approval
 	decision      Decision
 	sendTo        string // the one that was chosen; empty = none
@@ -135,6 +138,28 @@ func (d *Desk) Case(ctx context.Context, who Agent, number int64) (c Case, err e
 		})
 	})
 	return c.seenBy(who), err
+}
+
+// CaseAndRecorder is a case with what the registry knows of its recorder, for who
+// may read both. It is one act, and one record.
+func (d *Desk) CaseAndRecorder(ctx context.Context, who Agent, number int64) (c Case, r Recorder, err error) {
+	act := ActCaseRead
+	if !May(who, ActRecorderRead) {
+		act = ActRecorderRead // which is refused
+	}
+	err = d.perform(ctx, who, act, target{object: "case and recorder", number: number}, func() error {
+		return d.db.Read(ctx, func(tx *sql.Tx) (err error) {
+			if c, err = d.readCase(ctx, tx, number); err != nil {
+				return err
+			}
+			if r, err = readRecorder(ctx, tx, c.DeviceID); err != nil {
+				return err
+			}
+			r.Answers, err = readAnswers(ctx, tx, c.DeviceID)
+			return err
+		})
+	})
+	return c.seenBy(who), r, err
 }
 
 // seenBy is the case as somebody's role may know it: who works it with a caller

@@ -126,6 +126,16 @@ func (d *Desk) clockRight(ctx context.Context) error {
 	return err
 }
 
+// latest is the time, or that of the last record where the clock is behind it:
+// nobody dates a change of the registry back by setting the clock back.
+func (d *Desk) latest(ctx context.Context, tx *sql.Tx) (time.Time, error) {
+	c, err := readClock(ctx, tx)
+	if now := d.now(); now.After(c.mark) {
+		return now, err
+	}
+	return c.mark, err
+}
+
 // acceptClock makes the time of now the latest, however much later a record is.
 func (d *Desk) acceptClock(ctx context.Context, tx *sql.Tx) error {
 	c, err := readClock(ctx, tx)

@@ -122,3 +122,20 @@ func TestSystemClock(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyDatesAChangeBack: an address that is put in while the clock is set
+// back counts as new all the same.
+func TestNobodyDatesAChangeBack(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	b := p.enrol(ownerOfAll())
+	p.clock.Jump(-40 * day)
+	p.setAddresses(b, crook)
+	p.clock.Jump(40 * day)
+	c := p.openCase(ann(), b, "+49301")
+	p.flush()
+	p.wantStage(c.Number, desk.StageEvidence, "high")
+	if len(p.mail.of("former.open")) != 1 {
+		t.Error("the address of before heard nothing")
+	}
+}

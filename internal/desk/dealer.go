@@ -51,7 +51,7 @@ func (d *Desk) AddDealer(ctx context.Context, who Agent, dealer Dealer, proof St
 	bound := dealer.Name
 	dealer, err := dealer.check(d.now())
 	if err != nil {
-		return err
+		return d.unusable(ctx, who, ActDealerAdd, target{object: "dealer"}, err)
 	}
 	t := target{object: dealer.Name, detail: map[string]string{"until": dealer.Until.UTC().Format(time.RFC3339)}, bound: bound, proof: proof}
 	return d.perform(ctx, who, ActDealerAdd, t, func() error {

@@ -53,6 +53,7 @@ func (d *Desk) readTargets(ctx context.Context, tx *sql.Tx, c *Case, addresses [
 		c.Targets = append(c.Targets, Target{Index: i, Address: mask(a), Kind: kind, Reachable: d.courier.Reaches(a),
 			Confirmed: slices.Contains(confirmed, d.addressMAC(a)), address: a})
 	}
+	c.lapsed = len(confirmed) > 0 && !slices.ContainsFunc(c.Targets, func(t Target) bool { return t.Confirmed })
 	code, err := d.openCode(ctx, tx, c.Number)
 	c.CodeUntil = code.until
 	return err
@@ -199,7 +200,7 @@ func (d *Desk) codeFits(ctx context.Context, tx *sql.Tx, c *Case, typed rekey.Se
 	if err != nil {
 		return nil, err
 	}
-	if code.until.IsZero() {
+	if code.until.IsZero() || !d.registers(c, code.address) {
 		return nil, refuse(rekey.ErrConflict, "no number counts for case %d now; send a new one", c.Number)
 	}
 	if !hmac.Equal([]byte(d.codeMAC(c.Number, digits)), []byte(code.hash)) {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,6 +24,7 @@ import (
 	"rekey/internal/desk/courier"
 	"rekey/internal/desk/passkey"
 	"rekey/internal/desk/staff"
+	"rekey/internal/rekeytest/office"
 	"rekey/recovery"
 )
 
@@ -42,7 +42,7 @@ type clock struct {
 }
 
 func newClock() *clock {
-	return &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), boot: time.Hour}
+	return &clock{now: office.Opened(), boot: time.Hour}
 }
 
 func (c *clock) Now() time.Time {
@@ -120,17 +120,12 @@ type place struct {
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	p := &place{t: t, dir: filepath.Join(t.TempDir(), "desk"), clock: newClock(),
-		mail: new(mailbag), sms: new(mailbag), keys: map[string]*passkey.Key{}}
-	if _, err := desk.Init(t.Context(), p.dir, "root", p.options()); err != nil {
+	p := &place{t: t, dir: filepath.Join(t.TempDir(), "desk"), clock: newClock(), mail: new(mailbag), sms: new(mailbag)}
+	var err error
+	if p.keys, err = office.Copy(p.dir); err != nil {
 		t.Fatal(err)
 	}
 	p.open()
-	for _, a := range []desk.Agent{ann(), bob(), carol(), sue(), otto()} {
-		if err := p.desk.AddAgent(t.Context(), desk.Operator(), a.Name, a.Role, desk.StepUp{}); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return p
 }
 
@@ -185,29 +180,14 @@ func (p *place) proofAt(d *desk.Desk, who desk.Agent, act desk.Act, number int64
 // key is who's passkey; the first time it is registered by a one-time link.
 func (p *place) key(who desk.Agent) *passkey.Key {
 	p.t.Helper()
-	if k := p.keys[who.Name]; k != nil {
-		return k
+	if p.keys[who.Name] == nil {
+		k, err := office.Register(p.t.Context(), p.desk, who.Name, deskURL)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.keys[who.Name] = k
 	}
-	ctx := p.t.Context()
-	link, _, err := p.desk.Invite(ctx, desk.Operator(), who.Name, false, desk.StepUp{})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	_, text, _ := strings.Cut(link.Reveal(), "#")
-	token := rekey.NewSecret(text)
-	c, _, err := p.desk.Staff().BeginPasskey(ctx, token, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	k, credential, err := passkey.Create(deskURL, c.Options, rand.Reader)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if _, err := p.desk.Staff().FinishPasskey(ctx, token, netip.MustParseAddr("127.0.0.1"), c.ID, credential, "test"); err != nil {
-		p.t.Fatal(err)
-	}
-	p.keys[who.Name] = k
-	return k
+	return p.keys[who.Name]
 }
 
 // box is a recorder as the desk knows it: its Device ID, key and counter.
@@ -269,7 +249,7 @@ func (p *place) enrolment(b *box, epoch uint8) []byte {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	file, err := json.Marshal(recovery.Enrolment{Format: recovery.EnrolmentFormat, DeviceID: b.id, Model: "N841", Serial: "ND000000000001", Epoch: epoch, Enc: enc, Sealed: sealed})
+	file, err := json.Marshal(recovery.Enrolment{Format: recovery.EnrolmentFormat, DeviceID: b.id, Model: "N841", Serial: "ND000000000001", Firmware: "V4.30.005", Epoch: epoch, Enc: enc, Sealed: sealed})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -23,16 +23,33 @@ type Enrolled struct {
 // testAccount is no account of any recorder, so that a test answer opens none.
 const testAccount = "enrolment test"
 
+// maxEnrolled bounds each text of an enrolment file, in bytes.
+const maxEnrolled = 120
+
+// checkEnrolment refuses what no page or message could show: the file is what
+// its carrier says.
+func checkEnrolment(e recovery.Enrolment) error {
+	for _, text := range []string{e.Model, e.Serial, e.Firmware} {
+		if len(text) > maxEnrolled || !printable(text) {
+			return refuse(rekey.ErrInput, "recorder %s: model, serial number and firmware have at most %d printable characters each", e.DeviceID, maxEnrolled)
+		}
+	}
+	return nil
+}
+
 // Enrol takes a recorder and its key into the registry. A recorder that is
 // there already is only taken with a later key epoch, which replaces the key;
 // another owner or other addresses are a change then, as SetOwner's are.
 func (d *Desk) Enrol(ctx context.Context, who Agent, file []byte, owner Owner) (Enrolled, error) {
 	e, err := recovery.ParseEnrolment(file)
 	if err != nil {
-		return Enrolled{}, refuse(rekey.ErrInput, "%v", err)
+		return Enrolled{}, d.unusable(ctx, who, ActRecorderEnrol, target{object: "enrolment"}, refuse(rekey.ErrInput, "%v", err))
+	}
+	if err := checkEnrolment(e); err != nil {
+		return Enrolled{}, d.unusable(ctx, who, ActRecorderEnrol, target{object: e.DeviceID.String()}, err)
 	}
 	if owner.Addresses, err = parseAddresses(owner.Addresses); err != nil {
-		return Enrolled{}, err
+		return Enrolled{}, d.unusable(ctx, who, ActRecorderEnrol, target{object: e.DeviceID.String()}, err)
 	}
 	var done Enrolled
 	err = d.perform(ctx, who, ActRecorderEnrol, target{object: e.DeviceID.String()}, func() error {
@@ -71,17 +88,17 @@ func (d *Desk) putRecorder(ctx context.Context, tx *sql.Tx, e recovery.Enrolment
 	switch {
 	case errors.Is(err, rekey.ErrNotFound):
 		_, err = tx.ExecContext(ctx, `INSERT INTO recorders
-			(device_id, model, serial, epoch, owner, owned_since, stolen, enrolled_at, last_counter, last_challenge)
-			VALUES ($1, $2, $3, $4, '', 0, 0, $5, -1, '')`,
-			e.DeviceID.String(), e.Model, e.Serial, e.Epoch, store.Micros(d.now()))
+			(device_id, model, serial, firmware, epoch, owner, owned_since, stolen, enrolled_at, last_counter, last_challenge)
+			VALUES ($1, $2, $3, $4, $5, '', 0, 0, $6, -1, '')`,
+			e.DeviceID.String(), e.Model, e.Serial, e.Firmware, e.Epoch, store.Micros(d.now()))
 		return Recorder{DeviceID: e.DeviceID}, err
 	case err != nil:
 		return old, err
 	case e.Epoch <= old.Epoch:
 		return old, refuse(rekey.ErrConflict, "recorder %s is enrolled already with key epoch %d; a new key needs a later epoch", e.DeviceID, old.Epoch)
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE recorders SET epoch = $1, last_counter = -1, last_challenge = '' WHERE device_id = $2`,
-		e.Epoch, e.DeviceID.String())
+	_, err = tx.ExecContext(ctx, `UPDATE recorders SET epoch = $1, firmware = $2, last_counter = -1, last_challenge = '' WHERE device_id = $3`,
+		e.Epoch, e.Firmware, e.DeviceID.String())
 	return old, err
 }
 

@@ -68,11 +68,11 @@ const exportAtATime = 200
 func (d *Desk) Export(ctx context.Context, who Agent, w io.Writer, format string, since, until time.Time) error {
 	since, until, err := checkSpan(since, until)
 	if err != nil {
-		return err
+		return d.unusable(ctx, who, ActExport, target{object: "cases"}, err)
 	}
 	write, end, err := exporter(w, format)
 	if err != nil {
-		return err
+		return d.unusable(ctx, who, ActExport, target{object: "cases"}, err)
 	}
 	t := target{object: "cases", detail: map[string]string{"format": format, "since": since.Format(time.RFC3339), "until": until.Format(time.RFC3339)}}
 	return d.perform(ctx, who, ActExport, t, func() error {

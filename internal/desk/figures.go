@@ -69,7 +69,7 @@ func checkSpan(since, until time.Time) (from, to time.Time, err error) {
 // who may read cases.
 func (d *Desk) Figures(ctx context.Context, who Agent, since, until time.Time) (f Figures, err error) {
 	if since, until, err = checkSpan(since, until); err != nil {
-		return Figures{}, err
+		return Figures{}, d.unusable(ctx, who, ActFigures, target{object: "figures"}, err)
 	}
 	err = d.perform(ctx, who, ActFigures, target{object: "figures"}, func() error {
 		f = Figures{Since: since, Until: until, Stages: map[Stage]int{}, Waiting: []Case{}, Outcomes: map[string]int{}, Agents: []AgentFigures{}}
@@ -79,14 +79,14 @@ func (d *Desk) Figures(ctx context.Context, who Agent, since, until time.Time) (
 					return err
 				}
 			}
-			return d.countOpen(ctx, tx, &f, May(who, ActCaseRead))
+			return d.countOpen(ctx, tx, &f, who)
 		})
 	})
 	return f, err
 }
 
 // countOpen finds where each open case stands.
-func (d *Desk) countOpen(ctx context.Context, tx *sql.Tx, f *Figures, waiting bool) error {
+func (d *Desk) countOpen(ctx context.Context, tx *sql.Tx, f *Figures, who Agent) error {
 	numbers, err := store.All(ctx, tx, func(scan store.Scan) (n int64, err error) { return n, scan(&n) },
 		`SELECT number FROM cases WHERE closed_at = 0 AND opened_at >= $1 ORDER BY number`, store.Micros(d.now().Add(-caseLife)))
 	if err != nil {
@@ -98,8 +98,8 @@ func (d *Desk) countOpen(ctx context.Context, tx *sql.Tx, f *Figures, waiting bo
 			return err
 		}
 		f.Stages[c.Stage]++
-		if waiting && c.Stage == StageApproval {
-			f.Waiting = append(f.Waiting, c.seenBy(Agent{}))
+		if c.Stage == StageApproval && May(who, ActCaseRead) {
+			f.Waiting = append(f.Waiting, c.seenBy(who))
 		}
 	}
 	return nil

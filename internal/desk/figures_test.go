@@ -227,3 +227,26 @@ func TestRunEnds(t *testing.T) {
 		t.Errorf("a new desk does not agree with itself: %+v", got)
 	}
 }
+
+// TestFiguresTellProgramsNoDuress: what waits for approval is told to programs in
+// the words that agents read, and to supervisors as it is.
+func TestFiguresTellProgramsNoDuress(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	c := p.openCase(ann(), p.enrol(ownerOfAll()), "+49301")
+	p.add(ann(), c.Number, desk.EvidenceDocument, desk.EvidenceIdentity)
+	if err := p.edit(`UPDATE cases SET duress = 1 WHERE number = $1`, c.Number); err != nil {
+		t.Fatal(err)
+	}
+	program := desk.Agent{Name: "crm", Role: staff.RoleProgram, Scopes: []staff.Scope{staff.ScopeFigures, staff.ScopeCases}}
+	for who, tells := range map[string]bool{"crm": false, "sue": true} {
+		by := program
+		if tells {
+			by = sue()
+		}
+		f, err := p.desk.Figures(t.Context(), by, p.clock.Now().Add(-day), p.clock.Now().Add(time.Hour))
+		if err != nil || len(f.Waiting) != 1 || strings.Contains(strings.Join(f.Waiting[0].Reasons, "\n"), "duress") != tells {
+			t.Errorf("%s: %+v: %v", who, f.Waiting, err)
+		}
+	}
+}

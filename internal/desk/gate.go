@@ -63,6 +63,21 @@ func (d *Desk) perform(ctx context.Context, who Agent, act Act, t target, fn fun
 	return d.record(ctx, who, act, t, d.permit(ctx, who, act, t), fn)
 }
 
+// Unusable is the answer to input that cannot be used, for why: nil where it came
+// through. Who may not do the act hears that instead, which is recorded. So
+// nobody learns what an act takes, or tries its door, unseen. It is for fronts
+// that read input before they call the act's own method; number may be 0.
+func (d *Desk) Unusable(ctx context.Context, who Agent, act Act, number int64, object string, why error) error {
+	return d.unusable(ctx, who, act, target{object: object, number: number}, why)
+}
+
+func (d *Desk) unusable(ctx context.Context, who Agent, act Act, t target, why error) error {
+	if denied := d.authorise(ctx, who, act, t); denied != nil {
+		return d.record(ctx, who, act, t, denied, nil)
+	}
+	return why
+}
+
 // permit tells why who may not do the act now; nil = they may.
 func (d *Desk) permit(ctx context.Context, who Agent, act Act, t target) error {
 	if err := d.authorise(ctx, who, act, t); err != nil {

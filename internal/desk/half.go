@@ -20,15 +20,19 @@ const halfLife = challengeLife
 
 const halfContext = "rekey desk half v1\x00"
 
-// keepHalf seals the owner's half to every link of the case, for ten minutes.
+// keepHalf seals the owner's half to every link of the case whose address is
+// registered, for ten minutes.
 // The desk cannot open it: that takes a token, which only the messages hold.
-func (d *Desk) keepHalf(ctx context.Context, tx *sql.Tx, number int64, half string) error {
-	links, err := store.All(ctx, tx, func(scan store.Scan) (l link, err error) { return l, scan(&l.hash, &l.sealTo) },
-		`SELECT hash, seal_to FROM owner_links WHERE case_number = $1`, number)
+func (d *Desk) keepHalf(ctx context.Context, tx *sql.Tx, c *Case, half string) error {
+	links, err := store.All(ctx, tx, func(scan store.Scan) (l link, err error) { return l, scan(&l.hash, &l.address, &l.sealTo) },
+		`SELECT hash, address, seal_to FROM owner_links WHERE case_number = $1`, c.Number)
 	if err != nil {
 		return err
 	}
 	for _, l := range links {
+		if !d.registers(c, l.address) {
+			continue
+		}
 		sealed, err := l.seal(half)
 		if err != nil {
 			return err

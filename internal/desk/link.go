@@ -25,6 +25,7 @@ type link struct {
 	address string // keyed hash of where it was sent
 	to      string // where it is sent to, in clear; only while it is made
 	masked  string
+	former  bool   // it is not registered now
 	sealTo  string // a public key, in hex: what is sealed to it only the token opens
 	url     string // only while it is made
 }
@@ -82,6 +83,7 @@ func (d *Desk) findLink(ctx context.Context, tx *sql.Tx, token rekey.Secret) (li
 		return link{}, Case{}, err
 	}
 	c, err := d.readCase(ctx, tx, l.number)
+	l.former = !d.registers(&c, l.address)
 	if err == nil && !d.now().Before(c.ended().Add(linkLife)) {
 		err = errNoLink()
 	}

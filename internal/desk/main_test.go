@@ -13,7 +13,7 @@ import (
 // TestMain keeps the state machine's default number of runs to what a minute
 // bears: each step of it writes and fsyncs records. -rapid.checks asks for more.
 func TestMain(m *testing.M) {
-	if err := flag.Set("rapid.checks", "20"); err != nil {
+	if err := flag.Set("rapid.checks", "8"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -61,6 +61,23 @@ at it.
 	return m
 }
 
+// formerNotice is a notice to an address that was registered until lately.
+func formerNotice(c *Case, l link, kind string) courier.Message {
+	m := ownerNotice(c, l, kind)
+	m.Kind = "former." + kind
+	if l.isTel() {
+		m.Text = fmt.Sprintf("Recorder %s, case %d: %s. This was the owner's number until lately. Not right? Open the link: %s %s", maskID(c.DeviceID), c.Number, what(kind), l.url, neverAsks)
+		return m
+	}
+	m.Text = "This address was registered for the recorder below until less than 30\ndays ago, and then removed. If you still own the recorder, that was not\nright: open the link and press \"That was not me\".\n\n" + m.Text
+	return m
+}
+
+func what(kind string) string {
+	_, what, _ := headline(kind)
+	return what
+}
+
 // codeNotice carries the number that proves that an address is in the owner's hands.
 func codeNotice(c *Case, l link, code string) courier.Message {
 	spaced := code[:4] + " " + code[4:]

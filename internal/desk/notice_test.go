@@ -23,7 +23,7 @@ func TestMessages(t *testing.T) {
 		l := link{to: to, url: url}
 		all := []courier.Message{codeNotice(c, l, "12345678"), halfNotice(c, l, "ABCD-EFGH")}
 		for _, kind := range []string{tellOpen, tellApprove, tellReveal, tellUse} {
-			all = append(all, ownerNotice(c, l, kind))
+			all = append(all, ownerNotice(c, l, kind), formerNotice(c, l, kind))
 		}
 		for _, m := range all {
 			text := strings.Join(strings.Fields(m.Text), " ")

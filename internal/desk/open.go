@@ -45,7 +45,7 @@ const (
 func (d *Desk) OpenCase(ctx context.Context, who Agent, n NewCase) (c Case, err error) {
 	number, err := n.check()
 	if err != nil {
-		return Case{}, err
+		return Case{}, d.unusable(ctx, who, ActCaseOpen, target{object: n.DeviceID.String()}, err)
 	}
 	detail := map[string]string{"account": n.Account, "purpose": n.Purpose.String()}
 	if n.Dealer != "" {

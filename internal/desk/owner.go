@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"net/mail"
 	"slices"
 	"strings"
@@ -62,7 +63,11 @@ func parseAddresses(typed []string) (addresses []string, err error) {
 // a change as of now, whatever date comes with it: this is the one place where
 // an owner is written, so nobody can get around the rules for new owners.
 func (d *Desk) setOwner(ctx context.Context, tx *sql.Tx, r Recorder, enrolled bool, owner Owner) error {
-	next, now := r, d.now()
+	next := r
+	now, err := d.latest(ctx, tx)
+	if err != nil {
+		return err
+	}
 	if owner.Name != "" && owner.Name != r.Owner {
 		next.Owner = owner.Name
 		if enrolled {
@@ -83,12 +88,12 @@ func (d *Desk) setOwner(ctx context.Context, tx *sql.Tx, r Recorder, enrolled bo
 	if enrolled && changed {
 		next.addressesChanged = now
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE recorders SET owner = $1, owned_since = $2, owner_changed_at = $3, addresses_changed_at = $4 WHERE device_id = $5`,
+	_, err = tx.ExecContext(ctx, `UPDATE recorders SET owner = $1, owned_since = $2, owner_changed_at = $3, addresses_changed_at = $4 WHERE device_id = $5`,
 		next.Owner, store.Micros(next.OwnedSince), store.Micros(next.ownerChanged), store.Micros(next.addressesChanged), r.DeviceID.String())
 	if err != nil || !changed {
 		return err
 	}
-	return putAddresses(ctx, tx, r.DeviceID, next.addresses)
+	return errors.Join(keepFormer(ctx, tx, r.DeviceID, r.addresses, next.addresses, now), putAddresses(ctx, tx, r.DeviceID, next.addresses))
 }
 
 func putAddresses(ctx context.Context, tx *sql.Tx, id recovery.DeviceID, addresses []string) error {
@@ -108,7 +113,7 @@ func putAddresses(ctx context.Context, tx *sql.Tx, id recovery.DeviceID, address
 // second person.
 func (d *Desk) SetOwner(ctx context.Context, who Agent, id recovery.DeviceID, owner Owner) (err error) {
 	if owner.Addresses, err = parseAddresses(owner.Addresses); err != nil {
-		return err
+		return d.unusable(ctx, who, ActRecorderUpdate, target{object: id.String()}, err)
 	}
 	return d.updateRecorder(ctx, who, id, map[string]string{"what": owner.what()}, func(tx *sql.Tx, r Recorder) error {
 		return d.setOwner(ctx, tx, r, true, owner)

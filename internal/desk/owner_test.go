@@ -73,7 +73,8 @@ func TestChangesInTheRegistry(t *testing.T) {
 }
 
 // TestAddressAddedDuringTheHold: without an address there is a day's wait. An
-// address that is put in meanwhile does not end it.
+// address that is put in meanwhile does not end it: it takes another approval and
+// another day.
 func TestAddressAddedDuringTheHold(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -91,9 +92,13 @@ func TestAddressAddedDuringTheHold(t *testing.T) {
 		return err
 	}
 	wantKind(t, ask(), rekey.ErrConflict)
-	if c, err := p.desk.Case(t.Context(), ann(), c.Number); err != nil || c.Stage != desk.StageHold {
+	if c := p.seen(ann(), c.Number); c.Stage != desk.StageApproval {
+		t.Errorf("stage %q: the approval was given without the address", c.Stage)
+	}
+	if c, err := p.approve(carol(), c.Number); err != nil || c.Stage != desk.StageHold {
 		t.Errorf("stage %q: %v", c.Stage, err)
 	}
+	wantKind(t, ask(), rekey.ErrConflict)
 	p.clock.Add(day)
 	if err := p.desk.TellLate(t.Context()); err != nil { // of the case, at the address that was not there
 		t.Fatal(err)

@@ -19,6 +19,7 @@ type OwnerView struct {
 	Account   string    `json:"account"`
 	Purpose   string    `json:"purpose"`
 	Address   string    `json:"address"` // masked: where the link was sent to
+	Former    bool      `json:"former"`  // it is not registered any more: the link follows the case and can stop it
 	OpenedAt  time.Time `json:"opened_at"`
 	Stage     Stage     `json:"stage"`
 	HoldUntil time.Time `json:"hold_until,omitzero"`
@@ -62,7 +63,7 @@ func (d *Desk) ownerView(ctx context.Context, token rekey.Secret) (v OwnerView, 
 		if err != nil {
 			return err
 		}
-		v = OwnerView{Case: c.Number, DeviceID: c.DeviceID.String(), Model: c.Model, Account: c.Account, Purpose: c.Purpose, Address: l.masked,
+		v = OwnerView{Case: c.Number, DeviceID: c.DeviceID.String(), Model: c.Model, Account: c.Account, Purpose: c.Purpose, Address: l.masked, Former: l.former,
 			OpenedAt: c.OpenedAt, Stage: c.Stage, HoldUntil: c.HoldUntil, Answered: !c.AnsweredAt.IsZero(),
 			Closed: c.Stage == StageClosed, Outcome: c.Outcome}
 		if v.Asks, err = d.asks(ctx, tx, &c, l); err != nil {
@@ -74,7 +75,9 @@ func (d *Desk) ownerView(ctx context.Context, token rekey.Secret) (v OwnerView, 
 		if v.Frozen, err = isFrozen(ctx, tx, c.DeviceID); err != nil {
 			return err
 		}
-		_, v.HalfUntil, err = d.readHalf(ctx, tx, l)
+		if !l.former {
+			_, v.HalfUntil, err = d.readHalf(ctx, tx, l)
+		}
 		v.HalfReady = !v.HalfUntil.IsZero()
 		return err
 	})
@@ -89,7 +92,7 @@ func takesCodes() []Stage {
 // asks tells whether a number that was sent to the link's address counts now.
 func (d *Desk) asks(ctx context.Context, tx *sql.Tx, c *Case, l link) (bool, error) {
 	code, err := d.openCode(ctx, tx, c.Number)
-	return c.mustBe(takesCodes()...) == nil && !code.until.IsZero() && code.address == l.address, err
+	return c.mustBe(takesCodes()...) == nil && !l.former && !code.until.IsZero() && code.address == l.address, err
 }
 
 func isConfirmed(ctx context.Context, tx *sql.Tx, l link) (bool, error) {
@@ -141,7 +144,7 @@ func (d *Desk) OwnerHalf(ctx context.Context, token rekey.Secret) (half []Group,
 		err = d.db.Read(ctx, func(tx *sql.Tx) error {
 			var until time.Time
 			sealed, until, err = d.readHalf(ctx, tx, l)
-			if err == nil && until.IsZero() {
+			if err == nil && (until.IsZero() || l.former) {
 				err = refuse(rekey.ErrConflict, "there is no half of a temporary password for you now; it is kept for ten minutes only")
 			}
 			return err
@@ -162,11 +165,11 @@ const whyNotMe = `the owner said "that was not me"`
 func (d *Desk) OwnerNotMe(ctx context.Context, token rekey.Secret) (v OwnerView, err error) {
 	err = d.byLink(ctx, token, ActOwnerNotMe, func(link) error {
 		err := d.db.Tx(ctx, func(tx *sql.Tx) error {
-			_, c, err := d.findLink(ctx, tx, token)
+			l, c, err := d.findLink(ctx, tx, token)
 			if err != nil {
 				return err
 			}
-			return d.freezeByOwner(ctx, tx, &c)
+			return d.freezeByOwner(ctx, tx, &c, l)
 		})
 		if err != nil {
 			return err
@@ -185,7 +188,7 @@ func isFrozen(ctx context.Context, tx *sql.Tx, id recovery.DeviceID) (frozen boo
 
 // freezeByOwner freezes what is not frozen yet, of a case that is over the
 // recorder alone, and raises the alarm in the same transaction.
-func (d *Desk) freezeByOwner(ctx context.Context, tx *sql.Tx, c *Case) error {
+func (d *Desk) freezeByOwner(ctx context.Context, tx *sql.Tx, c *Case, l link) error {
 	frozen, err := isFrozen(ctx, tx, c.DeviceID)
 	if err != nil || frozen && (c.Stage == StageFrozen || c.Stage == StageClosed) {
 		return err
@@ -194,7 +197,10 @@ func (d *Desk) freezeByOwner(ctx context.Context, tx *sql.Tx, c *Case) error {
 		return err
 	}
 	words := fmt.Sprintf("The owner of recorder %s said by the link in a message that case %d was not them.", c.DeviceID, c.Number)
-	if err := d.raiseIn(ctx, tx, "notme", c.DeviceID.String(), words, c.Number); err != nil {
+	if l.former {
+		words += " Their address was registered until less than 30 days before: look at who had it changed."
+	}
+	if err := d.raiseIn(ctx, tx, "notme", fmt.Sprintf("%s %d", c.DeviceID, c.Number), words, c.Number); err != nil {
 		return err
 	}
 	return d.tellHooks(ctx, tx, c, "case.notme")

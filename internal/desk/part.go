@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"rekey"
+	"rekey/internal/desk/staff"
 	"rekey/internal/store"
 )
 
@@ -99,8 +101,8 @@ func sitAt(ctx context.Context, tx *sql.Tx, who Agent, number int64, as part) er
 	if who.Browser == "" {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO case_browsers (case_number, browser, part) VALUES ($1, $2, $3)
-		ON CONFLICT (case_number, browser) DO NOTHING`, number, who.Browser, as)
+	_, err := tx.ExecContext(ctx, `INSERT INTO case_browsers (case_number, browser, part, place) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (case_number, browser) DO NOTHING`, number, who.Browser, as, placeOf(who))
 	if err != nil {
 		return err
 	}
@@ -117,4 +119,56 @@ func (d *Desk) oneBrowser(ctx context.Context, who Agent, number int64) error {
 	err := d.raise(context.WithoutCancel(ctx), "browser", fmt.Sprintf("%d %s", number, who.Name),
 		fmt.Sprintf("One browser was used to work case %d and to judge it, last by %s.", number, who.Name), number)
 	return errors.Join(refuse(rekey.ErrDenied, "case %d: this browser has the other part in it; whoever works a case and whoever approves it are two people at two browsers", number), err)
+}
+
+// worksHere refuses a judge at a browser that the case is worked from.
+func worksHere(ctx context.Context, tx *sql.Tx, who Agent, number int64) error {
+	var worked int
+	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM case_browsers WHERE case_number = $1 AND browser = $2 AND part = $3`, number, who.Browser, works).Scan(&worked)
+	if err == nil && worked > 0 {
+		return errSameBrowser
+	}
+	return err
+}
+
+// placeOf is the address that somebody acts from; this machine is one, by
+// whichever address, and empty is none.
+func placeOf(who Agent) string {
+	switch {
+	case !who.From.IsValid():
+		return ""
+	case who.From.IsLoopback():
+		return "this machine"
+	}
+	return who.From.String()
+}
+
+// seat is a judge's browser for the record: which, and since when the desk knows it.
+func seat(who Agent, detail map[string]string) map[string]string {
+	if who.Browser != "" {
+		detail["browser"] = who.Browser[:min(len(who.Browser), staff.BrowserLetters)]
+	}
+	if !who.BrowserSince.IsZero() {
+		detail["browser_since"] = who.BrowserSince.UTC().Format(time.RFC3339)
+	}
+	return detail
+}
+
+// doubtSeat raises the alarm where an approval came from an address that the
+// case is worked from, by a browser that the desk did not know when the case
+// was opened: a private window, or one whose cookies were deleted, looks so. It
+// refuses nothing, as two people of one office may look so, too.
+func (d *Desk) doubtSeat(ctx context.Context, tx *sql.Tx, who Agent, c *Case) error {
+	place := placeOf(who)
+	if place == "" || !who.BrowserSince.After(c.OpenedAt) {
+		return nil
+	}
+	var beside int
+	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM case_browsers WHERE case_number = $1 AND part = $2 AND place = $3`, c.Number, works, place).Scan(&beside)
+	if err != nil || beside == 0 {
+		return err
+	}
+	return d.raiseIn(ctx, tx, "browser", fmt.Sprintf("%d %s anew", c.Number, who.Name),
+		fmt.Sprintf("Case %d was approved by %s from the address that it is worked from (%s), at a browser that the desk first saw after the case was opened. It may be one person with two names and a private window: ask who sat there.",
+			c.Number, who.Name, place), c.Number)
 }

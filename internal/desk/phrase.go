@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -55,7 +56,7 @@ func (p Phrases) check() (Phrases, error) {
 func (d *Desk) SetPhrases(ctx context.Context, who Agent, id recovery.DeviceID, p Phrases) error {
 	heard, err := p.check()
 	if err != nil {
-		return err
+		return d.unusable(ctx, who, ActRecorderUpdate, target{object: id.String()}, err)
 	}
 	return d.updateRecorder(ctx, who, id, map[string]string{"what": "phrases"}, func(tx *sql.Tx, _ Recorder) error {
 		for kind, phrase := range map[string]rekey.Secret{"support": heard.Support, "duress": heard.Duress} {
@@ -153,5 +154,5 @@ func (d *Desk) holdForDuress(ctx context.Context, tx *sql.Tx, c *Case) error {
 	if _, err := tx.ExecContext(ctx, `UPDATE cases SET duress = 1 WHERE number = $1`, c.Number); err != nil {
 		return err
 	}
-	return d.raiseIn(ctx, tx, "duress", c.DeviceID.String(), "the owner's duress word was said: the case is held, and its agent is not told why", c.Number)
+	return d.raiseIn(ctx, tx, "duress", fmt.Sprintf("%s %d", c.DeviceID, c.Number), "the owner's duress word was said: the case is held, and its agent is not told why", c.Number)
 }

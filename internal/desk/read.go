@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"rekey"
@@ -14,7 +15,7 @@ import (
 // caseColumns are of cases c, and of the reveal r that was delivered.
 const caseColumns = `c.device_id, c.account, c.purpose, c.caller, COALESCE(c.dealer, ''), c.dealer_phone,
 	c.opened_by, c.opened_at, COALESCE(c.worked_by, ''), c.send_to, c.counter_behind, c.unvouched, c.duress,
-	COALESCE(c.approved_by, ''), c.approved_at, c.approved_level, c.approved_hold,
+	COALESCE(c.approved_by, ''), c.approved_at, c.approved_level, c.approved_hold, c.approved_rules,
 	COALESCE((SELECT jumped FROM clock), 0) - c.approved_jumped,
 	c.paused_at, c.paused_why, c.frozen_at, c.frozen_by, c.frozen_why,
 	COALESCE(c.closed_by, ''), c.closed_at, c.outcome, c.password_set, c.caller_in, COALESCE(r.at, 0)`
@@ -22,13 +23,13 @@ const caseColumns = `c.device_id, c.account, c.purpose, c.caller, COALESCE(c.dea
 // readCase reads a case and works out where it stands. The error wraps rekey.ErrNotFound.
 func (d *Desk) readCase(ctx context.Context, tx *sql.Tx, number int64) (Case, error) {
 	c := Case{Number: number}
-	var id string
+	var id, rules string
 	var opened, approved, hold, jumped, paused, frozen, closed, answered int64
 	err := tx.QueryRowContext(ctx, `SELECT `+caseColumns+`
 		FROM cases c LEFT JOIN reveals r ON r.case_number = c.number AND r.delivered = 'yes' WHERE c.number = $1`, number).
 		Scan(&id, &c.Account, &c.purpose, &c.Caller, &c.Dealer, &c.facts.DealerPhone,
 			&c.OpenedBy, &opened, &c.WorkedBy, &c.sendTo, &c.counterBehind, &c.unvouched, &c.facts.Duress,
-			&c.ApprovedBy, &approved, &c.approvedLevel, &hold, &jumped,
+			&c.ApprovedBy, &approved, &c.approvedLevel, &hold, &rules, &jumped,
 			&paused, &c.PausedWhy, &frozen, &c.FrozenBy, &c.FrozenWhy,
 			&c.ClosedBy, &closed, &c.Outcome, &c.PasswordSet, &c.CallerIn, &answered)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -40,6 +41,9 @@ func (d *Desk) readCase(ctx context.Context, tx *sql.Tx, number int64) (Case, er
 	c.OpenedAt, c.ApprovedAt, c.PausedAt, c.FrozenAt = store.Time(opened), store.Time(approved), store.Time(paused), store.Time(frozen)
 	c.ClosedAt, c.AnsweredAt = store.Time(closed), store.Time(answered)
 	c.approvedHold, c.jumped = time.Duration(hold)*time.Microsecond, time.Duration(jumped)*time.Microsecond
+	if rules != "" {
+		c.approvedRules = strings.Split(rules, ";")
+	}
 	c.Purpose, c.CallerIs = purposeNames[c.purpose], "owner"
 	if c.Dealer != "" {
 		c.CallerIs = "dealer"
@@ -57,6 +61,7 @@ func (d *Desk) settle(ctx context.Context, tx *sql.Tx, c *Case) error {
 		return err
 	}
 	c.Model = r.Model
+	c.outdated = r.ownerChanged.After(c.ApprovedAt) || r.addressesChanged.After(c.ApprovedAt)
 	if c.Evidence, err = readEvidence(ctx, tx, c.Number); err != nil {
 		return err
 	}
@@ -131,7 +136,9 @@ func (d *Desk) facts(ctx context.Context, tx *sql.Tx, c *Case, r Recorder) (Fact
 	facts.ManyResets = answers > 2
 	facts.CounterBehind = c.counterBehind
 	for _, p := range c.Evidence {
-		facts.Evidence = append(facts.Evidence, p.Kind)
+		if p.Kind != EvidenceAddress || !c.lapsed {
+			facts.Evidence = append(facts.Evidence, p.Kind)
+		}
 		age := now.Sub(p.At) // negative after the clock was set back
 		if q, err := recovery.ParseQR(p.qr); err == nil && age >= 0 && age < challengeLife {
 			c.QRChallenge = q.Challenge.String()

@@ -54,7 +54,7 @@ type Reconciled struct {
 // trace in either, and only a key store of its own that counts would show it.
 func (d *Desk) Reconcile(ctx context.Context, who Agent, since, until time.Time) (r Reconciled, err error) {
 	if since, until, err = checkSpan(since, until); err != nil {
-		return Reconciled{}, err
+		return Reconciled{}, d.unusable(ctx, who, ActReconcile, target{object: "answers"}, err)
 	}
 	err = d.perform(ctx, who, ActReconcile, target{object: "answers"}, func() error {
 		r, err = d.reconcile(ctx, since, until)

@@ -16,7 +16,8 @@ type Recorder struct {
 	DeviceID   recovery.DeviceID `json:"device_id"`
 	Model      string            `json:"model"`
 	Serial     string            `json:"serial"`
-	Epoch      uint8             `json:"epoch"` // of its key
+	Firmware   string            `json:"firmware"` // as its maker enrolled it; empty = not told
+	Epoch      uint8             `json:"epoch"`    // of its key
 	Owner      string            `json:"owner"`
 	OwnedSince time.Time         `json:"owned_since,omitzero"`
 	Addresses  []string          `json:"addresses"` // masked
@@ -45,13 +46,13 @@ type PastAnswer struct {
 	Approver string    `json:"approver,omitempty"`
 }
 
-const recorderColumns = `device_id, model, serial, epoch, owner, owned_since, stolen, enrolled_at, last_counter, last_challenge, owner_changed_at, addresses_changed_at,
+const recorderColumns = `device_id, model, serial, firmware, epoch, owner, owned_since, stolen, enrolled_at, last_counter, last_challenge, owner_changed_at, addresses_changed_at,
 	frozen_at, frozen_by, frozen_why`
 
 func scanRecorder(scan store.Scan) (r Recorder, err error) {
 	var id string
 	var since, enrolled, owner, addresses, frozen int64
-	if err := scan(&id, &r.Model, &r.Serial, &r.Epoch, &r.Owner, &since, &r.Stolen, &enrolled, &r.lastCounter, &r.lastChallenge, &owner, &addresses, &frozen, &r.FrozenBy, &r.FrozenWhy); err != nil {
+	if err := scan(&id, &r.Model, &r.Serial, &r.Firmware, &r.Epoch, &r.Owner, &since, &r.Stolen, &enrolled, &r.lastCounter, &r.lastChallenge, &owner, &addresses, &frozen, &r.FrozenBy, &r.FrozenWhy); err != nil {
 		return r, err
 	}
 	r.ownerChanged, r.addressesChanged, r.FrozenAt = store.Time(owner), store.Time(addresses), store.Time(frozen)

@@ -156,7 +156,7 @@ func (d *Desk) delivered(ctx context.Context, r reveal, half string) error {
 		if err := d.tellOwner(ctx, tx, &r.c, tellReveal); err != nil || half == "" {
 			return err
 		}
-		return d.keepHalf(ctx, tx, r.c.Number, half)
+		return d.keepHalf(ctx, tx, &r.c, half)
 	})
 }
 

@@ -63,7 +63,7 @@ type Rule struct {
 // and for the duress word, so that it gives none away.
 const QuietWhy = "the desk asks for more care with this recorder at present"
 
-// Rules are the desk's risk rules. Their order does not matter.
+// Rules are the desk's risk rules, in the order in which reasons are named.
 func Rules() []Rule {
 	const wait = 24 * time.Hour
 	return []Rule{
@@ -71,12 +71,13 @@ func Rules() []Rule {
 			Holds: func(f Facts) bool { return f.Stolen }},
 		{Name: "frozen", Why: "the recorder is frozen", Level: LevelRefuse,
 			Holds: func(f Facts) bool { return f.Frozen }},
-		{Name: "duress", Why: "the owner said the duress word", Level: LevelHigh, Hold: wait, Quiet: true,
-			Holds: func(f Facts) bool { return f.Duress }},
 		{Name: "no address", Why: "no address of the owner is registered", Level: LevelHigh, Hold: wait,
 			Holds: func(f Facts) bool { return !f.RegisteredAddress }},
 		{Name: "not reachable", Why: "the desk reaches no address of the owner, so the answer cannot be split", Level: LevelHigh, Hold: wait,
 			Holds: func(f Facts) bool { return f.RegisteredAddress && !f.Reachable }},
+		// The quiet rules stand together, so that no place in the list tells which one it is.
+		{Name: "duress", Why: "the owner said the duress word", Level: LevelHigh, Hold: wait, Quiet: true,
+			Holds: func(f Facts) bool { return f.Duress }},
 		{Name: "new owner", Why: "the owner changed less than 30 days ago", Level: LevelHigh, Quiet: true,
 			Holds: func(f Facts) bool { return f.OwnerChanged }},
 		// A new address is worth no more than none, or it would end the hold at once.
@@ -123,6 +124,8 @@ type Decision struct {
 	Missing [][]Evidence // one of each line is still needed
 	Approve bool         // a second person must approve
 	Hold    time.Duration
+
+	grave []string // the names of the rules of the level high
 }
 
 // Decide applies the rules. It is a pure function of the facts.
@@ -151,6 +154,9 @@ func Decide(f Facts) Decision {
 }
 
 func (d *Decision) say(r Rule) {
+	if r.Level == LevelHigh {
+		d.grave = append(d.grave, r.Name)
+	}
 	d.Reasons = append(d.Reasons, r.Why)
 	shown := r.Why
 	if r.Quiet {

@@ -182,3 +182,18 @@ func TestDuressReadsAsAnyOtherCare(t *testing.T) {
 		t.Errorf("shown %q, true %q", one.Shown, one.Reasons)
 	}
 }
+
+// TestDuressHasNoPlaceOfItsOwn: whatever else is said of a case, the words for
+// whoever works it are the same, in the same order, for duress as for a new address.
+func TestDuressHasNoPlaceOfItsOwn(t *testing.T) {
+	t.Parallel()
+	for bits := range 1 << len(flags(new(desk.Facts))) {
+		f := factsOf(bits, recovery.PurposePassword, nil)
+		f.Duress, f.AddressesChanged = true, false
+		said := desk.Decide(f)
+		f.Duress, f.AddressesChanged = false, true
+		if other := desk.Decide(f); !slices.Equal(said.Shown, other.Shown) || said.Hold != other.Hold || said.Level != other.Level {
+			t.Fatalf("%+v: %q or %q", f, said.Shown, other.Shown)
+		}
+	}
+}

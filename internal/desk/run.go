@@ -65,6 +65,9 @@ func (d *Desk) forget(ctx context.Context) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM owner_links WHERE case_number IN (`+longOver+`)`, ended, opened); err != nil {
 			return err
 		}
+		if err := forgetFormer(ctx, tx, now); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `DELETE FROM codes WHERE case_number IN (`+longOver+`)`, ended, opened)
 		return err
 	})

@@ -19,7 +19,8 @@ type Search struct {
 	Caller   string // a telephone number as shown, or the name that Case.Caller is
 	Stage    Stage
 	WorkedBy string
-	Text     string // in model, serial number, account, owner's name or notes
+	Free     bool   // beside WorkedBy: also cases that nobody works yet
+	Text     string // in model, serial number, firmware, account, owner's name or notes
 	Open     bool   // only cases that are not closed
 	Before   int64  // only numbers below; for the next page
 	Most     int    // 0 = 100, at most 500
@@ -135,7 +136,10 @@ func (d *Desk) findCases(ctx context.Context, tx *sql.Tx, s Search) ([]int64, er
 		}
 		w.and("c.device_id = ?", id.String())
 	}
-	if s.WorkedBy != "" {
+	switch {
+	case s.WorkedBy != "" && s.Free:
+		w.and("(c.worked_by = ? OR c.worked_by IS NULL)", s.WorkedBy)
+	case s.WorkedBy != "":
 		w.and("c.worked_by = ?", s.WorkedBy)
 	}
 	if s.Before > 0 {
@@ -149,7 +153,7 @@ func (d *Desk) findCases(ctx context.Context, tx *sql.Tx, s Search) ([]int64, er
 		if err != nil {
 			return nil, err
 		}
-		w.and(`(LOWER(r.model) LIKE ? ESCAPE '\' OR LOWER(r.serial) LIKE ? ESCAPE '\' OR LOWER(r.owner) LIKE ? ESCAPE '\' OR LOWER(c.account) LIKE ? ESCAPE '\'
+		w.and(`(LOWER(r.model) LIKE ? ESCAPE '\' OR LOWER(r.serial) LIKE ? ESCAPE '\' OR LOWER(r.firmware) LIKE ? ESCAPE '\' OR LOWER(r.owner) LIKE ? ESCAPE '\' OR LOWER(c.account) LIKE ? ESCAPE '\'
 			OR EXISTS (SELECT 1 FROM case_notes n WHERE n.case_number = c.number AND LOWER(n.note) LIKE ? ESCAPE '\')
 			OR EXISTS (SELECT 1 FROM evidence e WHERE e.case_number = c.number AND LOWER(e.note) LIKE ? ESCAPE '\'))`, pattern)
 	}
@@ -188,19 +192,20 @@ func (d *Desk) ofCaller(ctx context.Context, tx *sql.Tx, w *where, typed string)
 	return nil
 }
 
-// SearchRecorders lists recorders whose Device ID, serial number, model or
-// owner's name has the text, newest first; an empty text is all. The list is
+// SearchRecorders lists recorders whose Device ID, serial number, model, firmware
+// or owner's name has the text, newest first; an empty text is all. The list is
 // bounded to 100.
 func (d *Desk) SearchRecorders(ctx context.Context, who Agent, text string) (all []Recorder, err error) {
 	pattern, err := like(text)
 	if err != nil {
-		return nil, err
+		return nil, d.unusable(ctx, who, ActRecorderList, target{object: "recorders"}, err)
 	}
 	var w where
 	if id, err := recovery.ParseDeviceID(text); err == nil {
 		w.and("device_id = ?", id.String())
 	} else if pattern != "%%" {
-		w.and(`(LOWER(device_id) LIKE ? ESCAPE '\' OR LOWER(model) LIKE ? ESCAPE '\' OR LOWER(serial) LIKE ? ESCAPE '\' OR LOWER(owner) LIKE ? ESCAPE '\')`, pattern)
+		w.and(`(LOWER(device_id) LIKE ? ESCAPE '\' OR LOWER(model) LIKE ? ESCAPE '\' OR LOWER(serial) LIKE ? ESCAPE '\' OR LOWER(firmware) LIKE ? ESCAPE '\'
+			OR LOWER(owner) LIKE ? ESCAPE '\')`, pattern)
 	}
 	w.args = append(w.args, mostListed)
 	query := `SELECT device_id FROM recorders` + w.sql() + fmt.Sprintf(` ORDER BY enrolled_at DESC, device_id LIMIT $%d`, len(w.args))

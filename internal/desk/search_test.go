@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -138,5 +139,35 @@ func TestFlood(t *testing.T) {
 	p.clock.Add(8 * day)
 	if err := try(ann(), "+49 30 666"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFirmware: what the maker enrolled is shown and found, and is new after
+// another enrolment.
+func TestFirmware(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	b := p.enrol(ownerOfAll())
+	found, err := p.desk.SearchRecorders(t.Context(), ann(), "v4.30")
+	if err != nil || len(found) != 1 || found[0].Firmware != "V4.30.005" {
+		t.Fatalf("%+v: %v", found, err)
+	}
+	c := p.openCase(ann(), b, "+49301")
+	if all, err := p.desk.SearchCases(t.Context(), ann(), desk.Search{Text: "4.30.005"}); err != nil || len(all) != 1 || all[0].Number != c.Number {
+		t.Errorf("%+v: %v", all, err)
+	}
+	enrol := func(epoch uint8, firmware string) error {
+		file := bytes.Replace(p.enrolment(b, epoch), []byte("V4.30.005"), []byte(firmware), 1)
+		_, err := p.desk.Enrol(t.Context(), desk.Operator(), file, desk.Owner{})
+		return err
+	}
+	if err := enrol(1, "V4.31"); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := p.desk.Recorder(t.Context(), ann(), b.id); err != nil || r.Firmware != "V4.31" {
+		t.Errorf("%+v: %v", r, err)
+	}
+	for _, bad := range []string{"V4\u202e", strings.Repeat("x", 200)} {
+		wantKind(t, enrol(2, bad), rekey.ErrInput)
 	}
 }

@@ -158,7 +158,7 @@ type LogPage struct {
 // SearchLog shows records of the security log. It verifies nothing: see VerifyLog.
 func (d *Desk) SearchLog(ctx context.Context, who Agent, s LogSearch) (page LogPage, err error) {
 	if s.Most < 0 || s.Most > 500 || s.Before < 0 || s.Case < 0 {
-		return page, refuse(rekey.ErrInput, "a page of the security log has at most 500 records")
+		return page, d.unusable(ctx, who, ActLogVerify, target{object: "security log"}, refuse(rekey.ErrInput, "a page of the security log has at most 500 records"))
 	}
 	if s.Most == 0 {
 		s.Most = lastRecords

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"slices"
 	"time"
 
 	"rekey"
@@ -45,9 +46,14 @@ func (c *Case) decide(facts Facts, now time.Time) {
 }
 
 // approvedFor reports whether the case was approved when the rules asked for this
-// much or more.
+// much or more, for no other grave reasons than then, and with the same owner and
+// addresses registered: who approved has seen all that counts now.
 func (c *Case) approvedFor(decision Decision) bool {
-	return c.ApprovedBy != "" && c.approvedLevel >= decision.Level && c.approvedHold >= decision.Hold
+	if c.ApprovedBy == "" || c.outdated || c.approvedLevel < decision.Level || c.approvedHold < decision.Hold {
+		return false
+	}
+	unseen := func(rule string) bool { return !slices.Contains(c.approvedRules, rule) }
+	return c.approvedRules == nil || !slices.ContainsFunc(decision.grave, unseen)
 }
 
 func (c *Case) stage(now time.Time) Stage {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"rekey/internal/desk/courier"
@@ -31,9 +32,10 @@ func eventOf(kind string) string {
 }
 
 // tellOwner queues a notice of the kind (open, approve, reveal, use) to all
-// addresses of the case's recorder, each with a link of its own, and tells the hooks.
+// addresses of the case's recorder, and to those of before, each with a link of
+// its own, and tells the hooks.
 func (d *Desk) tellOwner(ctx context.Context, tx *sql.Tx, c *Case, kind string) error {
-	if err := d.tellAddresses(ctx, tx, c, kind); err != nil {
+	if err := errors.Join(d.tellAddresses(ctx, tx, c, kind), d.tellFormer(ctx, tx, c, kind)); err != nil {
 		return err
 	}
 	return d.tellHooks(ctx, tx, c, eventOf(kind))
@@ -44,7 +46,13 @@ func (d *Desk) tellAddresses(ctx context.Context, tx *sql.Tx, c *Case, kind stri
 	if err != nil {
 		return err
 	}
-	for _, address := range r.addresses {
+	return d.tellEach(ctx, tx, c, r.addresses, func(l link) courier.Message { return ownerNotice(c, l, kind) })
+}
+
+// tellEach queues a message to each address that can be reached, with a link of
+// its own.
+func (d *Desk) tellEach(ctx context.Context, tx *sql.Tx, c *Case, addresses []string, write func(l link) courier.Message) error {
+	for _, address := range addresses {
 		if !d.courier.Reaches(address) {
 			continue
 		}
@@ -52,7 +60,7 @@ func (d *Desk) tellAddresses(ctx context.Context, tx *sql.Tx, c *Case, kind stri
 		if err != nil {
 			return err
 		}
-		if err := d.courier.Queue(ctx, tx, ownerNotice(c, l, kind)); err != nil {
+		if err := d.courier.Queue(ctx, tx, write(l)); err != nil {
 			return err
 		}
 	}
@@ -101,9 +109,10 @@ func (c *Case) dueTo(kind string) bool {
 	return kind == tellOpen || (kind == tellApprove && c.ApprovedBy != "")
 }
 
-// tellLate queues the notices of open cases of which none ever was: there was no
-// address that could be reached at the time, and there is one now; or the case
-// is of a desk of before, which told nobody.
+// tellLate queues the notices of open cases of which none was handed over and
+// none waits: there was no address that could be reached at the time, and there
+// is one now; all were given up after a day; or the case is of a desk of before,
+// which told nobody.
 func (d *Desk) tellLate(ctx context.Context) error {
 	return d.db.Tx(ctx, func(tx *sql.Tx) error {
 		numbers, err := store.All(ctx, tx, func(scan store.Scan) (n int64, err error) { return n, scan(&n) },
@@ -120,7 +129,7 @@ func (d *Desk) tellLate(ctx context.Context) error {
 				continue
 			}
 			for _, kind := range []string{tellOpen, tellApprove} {
-				queued := slices.ContainsFunc(c.Told, func(t Telling) bool { return t.Kind == kind })
+				queued := slices.ContainsFunc(c.Told, func(t Telling) bool { return t.Kind == kind && t.Over+t.Waiting > 0 })
 				if !c.dueTo(kind) || queued {
 					continue
 				}

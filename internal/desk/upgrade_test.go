@@ -43,6 +43,7 @@ func TestUpgrade(t *testing.T) {
 
 func testUpgrade(t *testing.T, version int64) {
 	p := newPlace(t)
+	clear(p.keys) // the database of before knows no passkeys
 	b := p.enrol(ownerOfAll())
 	if err := p.desk.Close(); err != nil {
 		t.Fatal(err)

@@ -58,7 +58,7 @@ func (g Given) check() (note string, err error) {
 func (d *Desk) AddEvidence(ctx context.Context, who Agent, number int64, given Given) (c Case, err error) {
 	note, err := given.check()
 	if err != nil {
-		return Case{}, err
+		return Case{}, d.unusable(ctx, who, ActEvidenceAdd, targetOf(number, nil), err)
 	}
 	t := target{object: "case", number: number, detail: map[string]string{"kind": string(given.Kind)}}
 	err = d.perform(ctx, who, ActEvidenceAdd, t, func() error {
@@ -141,7 +141,7 @@ func (d *Desk) putEvidence(ctx context.Context, tx *sql.Tx, who Agent, number in
 // which closes it. The proof is begun for "approve" or "deny".
 func (d *Desk) Approve(ctx context.Context, who Agent, number int64, approve bool, proof StepUp) (c Case, err error) {
 	decision := map[bool]string{true: "approve", false: "deny"}[approve]
-	t := target{object: "case", number: number, detail: map[string]string{"decision": decision}, bound: decision, proof: proof}
+	t := target{object: "case", number: number, detail: seat(who, map[string]string{"decision": decision}), bound: decision, proof: proof}
 	err = d.perform(ctx, who, ActCaseApprove, t, func() error {
 		c, err = d.inCase(ctx, number, func(tx *sql.Tx, c *Case) error {
 			if err := c.mustBe(StageApproval); err != nil {
@@ -169,12 +169,15 @@ func (d *Desk) putApproval(ctx context.Context, tx *sql.Tx, who Agent, c *Case) 
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE cases SET approved_by = $1, approved_at = $2, approved_level = $3, approved_hold = $4,
-			approved_jumped = COALESCE((SELECT jumped FROM clock), 0) WHERE number = $5`,
-		who.Name, store.Micros(d.now()), c.decision.Level, c.decision.Hold.Microseconds(), c.Number)
+			approved_jumped = COALESCE((SELECT jumped FROM clock), 0), approved_rules = $5 WHERE number = $6`,
+		who.Name, store.Micros(d.now()), c.decision.Level, c.decision.Hold.Microseconds(), strings.Join(c.decision.grave, ";"), c.Number)
 	if store.IsCheck(err) {
 		return ownCase(c.Number)
 	}
 	if err != nil {
+		return err
+	}
+	if err := d.doubtSeat(ctx, tx, who, c); err != nil {
 		return err
 	}
 	return d.tellOwner(ctx, tx, c, tellApprove)
@@ -213,7 +216,7 @@ func (e Ending) check() (Ending, error) {
 func (d *Desk) CloseCase(ctx context.Context, who Agent, number int64, end Ending) (Case, error) {
 	end, err := end.check()
 	if err != nil {
-		return Case{}, err
+		return Case{}, d.unusable(ctx, who, ActCaseClose, targetOf(number, nil), err)
 	}
 	detail := map[string]string{"outcome": end.Outcome, "password_set": end.PasswordSet, "caller_in": end.CallerIn}
 	return d.changeCase(ctx, who, ActCaseClose, target{object: "case", number: number, detail: detail}, func(tx *sql.Tx, c *Case) error {

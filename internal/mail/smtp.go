@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/netip"
 	"net/smtp"
+	"net/textproto"
 	"regexp"
 	"strings"
 	"time"
@@ -112,23 +113,33 @@ func (s SMTP) deliver(ctx context.Context, to string, body []byte) (err error) {
 		}
 	}
 	if err := c.Mail(s.From); err != nil {
-		return err
+		return answered(err)
 	}
 	if err := c.Rcpt(to); err != nil { //nolint:gosec // Send has it from ParseAddress, which knows no CR or LF; Rcpt refuses them as well
 		return errors.New("the mail server refuses the address")
 	}
 	w, err := c.Data()
 	if err != nil {
-		return err
+		return answered(err)
 	}
 	if _, err := w.Write(body); err != nil {
 		return err
 	}
-	if err := w.Close(); err != nil { // the server has taken the message
-		return err
+	if err := w.Close(); err != nil { // nil = the server has taken the message
+		return answered(err)
 	}
 	_ = c.Quit()
 	return nil
+}
+
+// answered keeps of what the mail server said the number alone: its words may
+// name whom the message is for, and errors get into logs.
+func answered(err error) error {
+	var said *textproto.Error
+	if errors.As(err, &said) {
+		return fmt.Errorf("the mail server answers %d", said.Code)
+	}
+	return err
 }
 
 func (s SMTP) dial(ctx context.Context) (*smtp.Client, error) {

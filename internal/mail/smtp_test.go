@@ -69,3 +69,15 @@ func TestMailRefusesTheWrongServer(t *testing.T) {
 		}
 	}
 }
+
+// TestWordsOfTheServerStayThere: what the server says may name the owner, and
+// errors get into logs.
+func TestWordsOfTheServerStayThere(t *testing.T) {
+	t.Parallel()
+	s := mailbox.Serve(t)
+	s.Have(mailbox.RefusesData)
+	err := mail.SMTP{Server: s.Addr, From: "desk@example.net"}.Send(t.Context(), ownerAddress, mail.Message{Subject: "x", Text: "y"})
+	if !errors.Is(err, rekey.ErrUnreachable) || strings.Contains(err.Error(), "not now") || !strings.HasSuffix(err.Error(), "answers 451") {
+		t.Errorf("%v", err)
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"rekey/internal/desk"
 	"rekey/internal/desk/api"
 	"rekey/internal/desk/staff"
+	"rekey/internal/rekeytest/office"
 )
 
 // browse is somebody over plain HTTP.
@@ -238,7 +239,7 @@ func TestEveryOperationForEveryRole(t *testing.T) {
 	t.Parallel()
 	d, p := readDocument(t), newPlace(t)
 	p.openCase(p.as("ann"), p.enrol(), "withheld")
-	for name, role := range people() {
+	for name, role := range office.People() {
 		who, enrolment := p.browse(name), string(p.enrolment(newBox(t)))
 		t.Run("as "+name, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,6 +20,7 @@ import (
 
 // call is one request, of who made it.
 type call struct {
+	rt  route
 	who desk.Agent // nobody on the routes that begin a session
 	w   http.ResponseWriter
 	r   *http.Request
@@ -38,12 +41,12 @@ type adapter struct{ s *server }
 func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	rt, _ := op.Metadata[routeKey].(route)
 	a.s.mux.HandleFunc(op.Method+" "+Path+op.Path, func(w http.ResponseWriter, r *http.Request) {
-		c := &call{w: w, r: r}
-		if err := a.s.admit(c, rt); err != nil {
+		c := &call{rt: rt, w: w, r: r}
+		if err := a.s.admit(c); err != nil {
 			a.s.refuse(w, r, err)
 			return
 		}
-		a.s.once(c, rt, func(w http.ResponseWriter, r *http.Request) {
+		a.s.once(c, func(w http.ResponseWriter, r *http.Request) {
 			r.Header.Set("Accept", "application/json") // there is nothing else to choose
 			c.w, c.r = w, r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 			handler(&humaContext{innerContext: humago.NewContext(op, c.r, c.w)})
@@ -75,12 +78,12 @@ func (c *humaContext) SetStatus(code int) {
 
 // admit lets a request in: not too many, from somebody, with a JSON body where
 // it has one. It reads the body whole.
-func (s *server) admit(c *call, rt route) (err error) {
+func (s *server) admit(c *call) (err error) {
 	if err := s.limits.address(c.r); err != nil {
 		return err
 	}
-	if !rt.open {
-		if c.who, err = s.desk.Staff().Who(c.r); err != nil {
+	if !c.rt.open {
+		if c.who, err = s.whose(c); err != nil {
 			if slow := s.limits.stranger(c.r); slow != nil {
 				return slow
 			}
@@ -95,7 +98,32 @@ func (s *server) admit(c *call, rt route) (err error) {
 	if c.r.Method != http.MethodPost {
 		return nil
 	}
-	return readBody(c)
+	if err := readBody(c); err != nil {
+		return s.unusable(c, err)
+	}
+	return nil
+}
+
+// whose is who made a request. One that a browser makes by itself, with nobody
+// there, does not count as use of the session.
+func (s *server) whose(c *call) (desk.Agent, error) {
+	if c.rt.alone {
+		return s.desk.Staff().Still(c.r)
+	}
+	return s.desk.Staff().Who(c.r)
+}
+
+// unusable is the answer to a request that never comes to its act, for why: who
+// may not do the act hears that, and it is recorded, as if the request were well formed.
+func (s *server) unusable(c *call, why error) error {
+	if c.rt.open || c.rt.act == "" {
+		return why
+	}
+	number, err := strconv.ParseInt(c.r.PathValue("number"), 10, 64)
+	if err != nil || number < 1 {
+		number = 0
+	}
+	return s.desk.Unusable(c.r.Context(), c.who, c.rt.act, number, strings.TrimPrefix(c.r.URL.Path, Path), why)
 }
 
 // bodyTime is how long the body of a request may take.

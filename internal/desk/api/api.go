@@ -54,7 +54,7 @@ func Document() ([]byte, error) { return newServer(nil).document() }
 
 func newServer(d *desk.Desk) *server {
 	s := &server{desk: d, mux: http.NewServeMux(), limits: newLimits(), streams: newStreams()}
-	s.huma = huma.NewAPI(config(), adapter{s})
+	s.huma = huma.NewAPI(s.config(), adapter{s})
 	s.loginRoutes()
 	s.agentRoutes()
 	s.keyRoutes()

@@ -10,6 +10,7 @@ import (
 	"rekey/internal/desk"
 	"rekey/internal/desk/api"
 	"rekey/internal/desk/staff"
+	"rekey/internal/rekeytest/office"
 )
 
 // TestCallFromDeviceIDToAnswer is the call itself, over the API: the owner reads
@@ -186,7 +187,7 @@ func TestAdministration(t *testing.T) {
 	if a, err := root.EnableAgent(ctx, "dora"); err != nil || !a.DisabledAt.IsZero() {
 		t.Fatalf("%+v: %v", a, err)
 	}
-	if all, err := root.Agents(ctx); err != nil || len(all) != len(people())+1 {
+	if all, err := root.Agents(ctx); err != nil || len(all) != len(office.People())+1 {
 		t.Fatalf("%d agents: %v", len(all), err)
 	}
 }

@@ -54,7 +54,8 @@ func (s *server) caseRoutes() {
 	add(s, route{id: "listCases", method: http.MethodGet, path: "/cases", tag: tagCases, act: desk.ActCaseList,
 		summary: "Search cases", about: "Newest first."},
 		func(ctx context.Context, c *call, in *search) (Cases, error) {
-			all, err := s.desk.SearchCases(ctx, c.who, desk.Search(*in))
+			all, err := s.desk.SearchCases(ctx, c.who, desk.Search{DeviceID: in.DeviceID, Caller: in.Caller, Stage: in.Stage, WorkedBy: in.WorkedBy,
+				Text: in.Text, Open: in.Open, Before: in.Before, Most: in.Most})
 			return Cases{some(all)}, err
 		})
 	add(s, route{id: "openCase", method: http.MethodPost, path: "/cases", tag: tagCases, act: desk.ActCaseOpen, status: http.StatusCreated, keyed: true,

@@ -12,7 +12,7 @@ import (
 const apiVersion = "1.0.0"
 
 // config is the frame of the document.
-func config() huma.Config {
+func (s *server) config() huma.Config {
 	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: decodeStrictly}
 	c := huma.Config{
 		OpenAPI: &huma.OpenAPI{
@@ -36,7 +36,7 @@ func config() huma.Config {
 		},
 		Formats:       map[string]huma.Format{"application/json": strict, "json": strict}, // "json" = whatever ends in +json
 		DefaultFormat: "application/json",
-		Transformers:  []huma.Transformer{ourProblem},
+		Transformers:  []huma.Transformer{s.ourProblem},
 	}
 	for _, status := range problemStatuses() {
 		c.Components.Responses[responseName(status)] = problemResponse(status, c.Components.Schemas)

@@ -23,7 +23,7 @@ const (
 // news tells that something changed, and never what: a page asks again, and is
 // authorised again.
 func (s *server) news() {
-	rt := route{id: "watch", method: http.MethodGet, path: "/news", tag: tagFigures, act: desk.ActWatch,
+	rt := route{id: "watch", method: http.MethodGet, path: "/news", tag: tagFigures, act: desk.ActWatch, alone: true,
 		summary: "Live news that something changed", about: "Server-sent events: an event named changed whenever a case or an alarm changed. The stream ends with the session."}
 	op := s.operation(rt)
 	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{

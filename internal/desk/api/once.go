@@ -22,15 +22,15 @@ const actTime = time.Minute
 // once runs a request: where it has an Idempotency-Key, only the first time
 // (RFC draft draft-ietf-httpapi-idempotency-key-header). What has begun goes on
 // when the client is gone, so that it can ask again how it ended.
-func (s *server) once(c *call, rt route, run http.HandlerFunc) {
+func (s *server) once(c *call, run http.HandlerFunc) {
 	key := c.r.Header.Get("Idempotency-Key")
-	if key == "" || !rt.keyed {
+	if key == "" || !c.rt.keyed {
 		run(c.w, c.r)
 		return
 	}
 	key, err := parseKey(key)
 	if err != nil {
-		s.refuse(c.w, c.r, err)
+		s.refuse(c.w, c.r, s.unusable(c, err))
 		return
 	}
 	request, err := wholeRequest(c.r)
@@ -45,18 +45,18 @@ func (s *server) once(c *call, rt route, run http.HandlerFunc) {
 	case before != nil:
 		s.again(c, *before)
 	default:
-		s.runOnce(c, rt, key, run)
+		s.runOnce(c, key, run)
 	}
 }
 
-func (s *server) runOnce(c *call, rt route, key string, run http.HandlerFunc) {
+func (s *server) runOnce(c *call, key string, run http.HandlerFunc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), actTime)
 	defer cancel()
 	kept := &keeper{ResponseWriter: c.w, answer: desk.RequestAnswer{Status: http.StatusOK}}
 	run(kept, c.r.WithContext(ctx))
 	kept.answer.ContentType = c.w.Header().Get("Content-Type")
 	kept.answer.Body = kept.body.Bytes()
-	if rt.secret && kept.answer.Status < http.StatusMultipleChoices {
+	if c.rt.secret && kept.answer.Status < http.StatusMultipleChoices {
 		kept.answer.Body, kept.answer.Told = nil, true
 	}
 	if err := s.desk.EndRequest(ctx, subject(c.who), key, kept.answer); err != nil {
@@ -65,8 +65,14 @@ func (s *server) runOnce(c *call, rt route, key string, run http.HandlerFunc) {
 	}
 }
 
-// again answers a repeat.
+// again answers a repeat; with what the act answered only who may still do it.
 func (s *server) again(c *call, before desk.RequestAnswer) {
+	if before.Status < http.StatusMultipleChoices {
+		if err := s.unusable(c, nil); err != nil {
+			s.refuse(c.w, c.r, err)
+			return
+		}
+	}
 	if before.Told {
 		s.refuse(c.w, c.r, fmt.Errorf("%w: this request was carried out before; what it answered is told once and kept nowhere", rekey.ErrConflict))
 		return

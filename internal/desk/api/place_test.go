@@ -24,7 +24,7 @@ import (
 	"rekey/internal/desk/client"
 	"rekey/internal/desk/courier"
 	"rekey/internal/desk/passkey"
-	"rekey/internal/desk/staff"
+	"rekey/internal/rekeytest/office"
 	"rekey/internal/web"
 	"rekey/recovery"
 )
@@ -64,36 +64,30 @@ type place struct {
 	url  string
 	mail *letters
 	desk *desk.Desk
+	now  func() time.Time // nil = time.Now
 	keys map[string]*passkey.Key
 	stop func()
 }
 
-func people() map[string]staff.Role {
-	return map[string]staff.Role{"ann": staff.RoleAgent, "bob": staff.RoleAgent, "carol": staff.RoleApprover,
-		"sue": staff.RoleSupervisor, "otto": staff.RoleAuditor, "root": staff.RoleAdministrator}
-}
-
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	p := &place{t: t, dir: filepath.Join(t.TempDir(), "desk"), mail: new(letters), keys: map[string]*passkey.Key{}}
+	return newPlaceAt(t, nil)
+}
+
+func newPlaceAt(t *testing.T, now func() time.Time) *place {
+	t.Helper()
+	p := &place{t: t, now: now, dir: filepath.Join(t.TempDir(), "desk"), mail: new(letters), keys: map[string]*passkey.Key{}}
 	l := p.listen("127.0.0.1:0")
-	if _, err := desk.Init(t.Context(), p.dir, "root", p.options()); err != nil {
+	var err error
+	if p.keys, err = office.Copy(p.dir); err != nil {
 		t.Fatal(err)
 	}
 	p.serve(l)
-	for name, role := range people() {
-		if name == "root" {
-			continue
-		}
-		if err := p.desk.AddAgent(t.Context(), desk.Operator(), name, role, desk.StepUp{}); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return p
 }
 
 func (p *place) options() desk.Options {
-	return desk.Options{URL: p.url, Mail: p.mail, Argon: argon.Cheap()}
+	return desk.Options{URL: p.url, Mail: p.mail, Argon: argon.Cheap(), Now: p.now}
 }
 
 // listen takes a port, and with it the desk's address: a passkey is bound to a
@@ -176,7 +170,7 @@ func (p *place) as(name string) *client.Client {
 		}
 		p.keys[name] = key
 	}
-	if who, err := c.LogIn(p.t.Context(), p.keys[name]); err != nil || who.Name != name || who.Role != people()[name] {
+	if who, err := c.LogIn(p.t.Context(), p.keys[name]); err != nil || who.Name != name || who.Role != office.People()[name] {
 		p.t.Fatalf("log in as %s: %+v, %v", name, who, err)
 	}
 	return c

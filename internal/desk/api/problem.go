@@ -97,7 +97,7 @@ func (s *server) noSuchPath(w http.ResponseWriter, r *http.Request) {
 
 // ourProblem turns what huma found wrong with a request into a problem of ours.
 // huma repeats what was sent; this does not.
-func ourProblem(ctx huma.Context, _ string, v any) (any, error) {
+func (s *server) ourProblem(ctx huma.Context, _ string, v any) (any, error) {
 	model, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
@@ -105,6 +105,11 @@ func ourProblem(ctx huma.Context, _ string, v any) (any, error) {
 	p := web.Problem{Status: http.StatusBadRequest, Title: http.StatusText(http.StatusBadRequest), Code: "input", Detail: whatIsWrong(model)}
 	if model.Status >= http.StatusInternalServerError {
 		p = web.Problem{Status: model.Status, Title: http.StatusText(model.Status), Code: "internal", Detail: "internal error"}
+	}
+	if c := callOf(ctx.Context()); c != nil && p.Status == http.StatusBadRequest {
+		if err := s.unusable(c, nil); err != nil {
+			p = s.refusal(c.w, c.r, err).Problem
+		}
 	}
 	if c, ok := ctx.(*humaContext); ok {
 		c.instead = p.Status

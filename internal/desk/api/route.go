@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"rekey"
 	"rekey/internal/desk"
 	"rekey/internal/desk/staff"
 )
@@ -25,6 +27,7 @@ type route struct {
 	open    bool     // without a session
 	status  int      // 0 = 200, or 204 where nothing is answered
 	keyed   bool     // takes an Idempotency-Key
+	alone   bool     // browsers ask by themselves, with nobody there
 	secret  bool     // what it answers is told once: it is not kept for a repeat
 }
 
@@ -39,7 +42,7 @@ func add[I, O any](s *server, rt route, do func(ctx context.Context, c *call, in
 		c := callOf(ctx)
 		out, err := do(ctx, c, in)
 		if err != nil {
-			return nil, s.refusal(c.w, c.r, err)
+			return nil, s.refused(c, err)
 		}
 		return &output[O]{out}, nil
 	})
@@ -50,10 +53,19 @@ func addQuiet[I any](s *server, rt route, do func(ctx context.Context, c *call, 
 	huma.Register(s.huma, s.operation(rt), func(ctx context.Context, in *I) (*struct{}, error) {
 		c := callOf(ctx)
 		if err := do(ctx, c, in); err != nil {
-			return nil, s.refusal(c.w, c.r, err)
+			return nil, s.refused(c, err)
 		}
 		return nil, nil
 	})
+}
+
+// refused is how an operation ends that failed. What a handler could not read
+// may not have come to its act, which would have said who may not do it.
+func (s *server) refused(c *call, err error) *problem {
+	if errors.Is(err, rekey.ErrInput) {
+		err = s.unusable(c, err)
+	}
+	return s.refusal(c.w, c.r, err)
 }
 
 // operation is what the document says of a route.

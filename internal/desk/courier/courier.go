@@ -21,7 +21,7 @@ import (
 // Message is one message to one address.
 type Message struct {
 	Case    int64  // that it is about; 0 = none
-	Kind    string // notice.open, notice.approve, notice.reveal, notice.use, code, half; for the record
+	Kind    string // notice.open, notice.approve, notice.reveal, notice.use, former.open and so on, code, half; for the record
 	To      string // mailto:NAME@HOST or tel:+NUMBER
 	Subject string // of our own words alone
 	Text    string

@@ -55,20 +55,20 @@ func TestAdministrator(t *testing.T) {
 	if root.Path() != "/agents" || root.Value("#name") != "dora" {
 		t.Error("the form with the name that is taken is not shown again")
 	}
-	root.look("agents-wrong")
+	root.picture("agents-wrong")
 
 	root.Open(h.base + "/keys")
 	root.Type("#name", "line-3")
 	root.Tick(`input[value="recorders.enrol"]`)
 	root.Tick(`input[value="recorders.read"]`)
-	root.look("keys-form")
+	root.picture("keys-form")
 	root.Press("Make key")
 	root.Wants("API key line-3", "enrol recorders (a production line); read recorders", "Authorization: Bearer")
 	key := root.Value("#told-once")
 	if res, _ := h.send(http.MethodGet, "/api/v1/recorders", nil, "Authorization", "Bearer "+key); res.StatusCode != http.StatusOK {
 		t.Errorf("the key reads recorders: status %d", res.StatusCode)
 	}
-	root.look("key-once")
+	root.picture("key-once")
 	root.Press("Done: it is kept safe")
 	root.wantsNot(key)
 	root.look("keys")
@@ -83,7 +83,7 @@ func TestAdministrator(t *testing.T) {
 	root.Type("#events", "case.opened, case.notme")
 	root.Press("Add hook")
 	root.Wants("Secret of the hook", "hmac_sha256")
-	root.look("hook-once")
+	root.picture("hook-once")
 	root.Press("Done: it is kept safe")
 	root.Wants("http://localhost:1/rekey", "case.opened, case.notme")
 	root.look("hooks")

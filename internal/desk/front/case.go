@@ -5,10 +5,10 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"rekey/internal/desk"
-	"rekey/internal/desk/staff"
 )
 
 // caseView is what a case's page shows.
@@ -51,22 +51,32 @@ func (f *front) viewCase(c *call, number int64) (caseView, error) {
 		v.form = url.Values{}
 	}
 	var err error
-	if v.Case, err = f.desk.Case(c.r.Context(), c.who, number); err != nil {
-		return v, err
-	}
-	v.recorder, err = f.desk.Recorder(c.r.Context(), c.who, v.DeviceID)
+	v.Case, v.recorder, err = f.desk.CaseAndRecorder(c.r.Context(), c.who, number)
 	return v, err
 }
 
-// works tells whether the page is for whom the case waits: its worker, or
-// anybody who takes up what a program opened.
+// works tells whether the page is for whom the case waits: its worker.
 func (v caseView) works() bool {
-	return (v.WorkedBy == v.who.Name || v.WorkedBy == "") && desk.May(v.who, desk.ActEvidenceAdd)
+	return v.WorkedBy == v.who.Name && desk.May(v.who, desk.ActEvidenceAdd)
 }
+
+// takes tells whether they may take up a case that nobody works yet, as a
+// program opened it.
+func (v caseView) takes() bool {
+	return v.WorkedBy == "" && v.open() && v.ApprovedBy != v.who.Name && desk.May(v.who, desk.ActCaseHandOver)
+}
+
+// worker is who works the case, in words.
+func (v caseView) worker() string { return orElse(v.WorkedBy, "Nobody") }
 
 // cares tells whether they may put the case aside, hand it over or close it.
 func (v caseView) cares() bool {
-	return v.who.Role == staff.RoleSupervisor || (v.WorkedBy == v.who.Name || v.WorkedBy == "") && desk.May(v.who, desk.ActCaseClose)
+	return isSupervisor(v.who) || v.WorkedBy == v.who.Name && desk.May(v.who, desk.ActCaseClose)
+}
+
+// stops tells whether nothing that is typed for the next step can be sent any more.
+func (v caseView) stops() bool {
+	return slices.Contains([]desk.Stage{desk.StageFrozen, desk.StageRefused, desk.StageClosed}, v.Stage)
 }
 
 // open tells whether anything can still be done in the case.
@@ -103,6 +113,22 @@ func (v caseView) asked() (kinds []desk.EvidenceKind) {
 		}
 	}
 	return kinds
+}
+
+// leadIn joins a further kind of evidence to the one before it: it takes the
+// place of that one, or is needed beside it.
+func (v caseView) leadIn(kind desk.Evidence) string {
+	asked := v.asked()
+	i := slices.IndexFunc(asked, func(k desk.EvidenceKind) bool { return k.Kind == kind })
+	if i > 0 && v.line(asked[i-1].Kind) < v.line(kind) {
+		return "And: "
+	}
+	return "Or: "
+}
+
+// line is the line of Case.Missing that names a kind; that of none is the first.
+func (v caseView) line(kind desk.Evidence) int {
+	return max(0, slices.IndexFunc(v.Missing, func(line string) bool { return strings.Contains(line, "("+string(kind)+")") }))
 }
 
 // possible leaves out what this recorder's registration cannot give, and what the

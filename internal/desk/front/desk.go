@@ -35,6 +35,12 @@ func (f *front) agentRoutes() map[string]handler {
 		"POST /cases/{number}/thaw":      f.thaw,
 		"POST /cases/{number}/close":     f.closeCase,
 
+		// A form that was refused leaves its own address in the browser.
+		"GET /cases/{number}/{form}": func(c *call) (reply, error) {
+			number, err := c.number()
+			return reply{location: caseURL(number)}, err
+		},
+
 		"GET /recorders":      f.recorders,
 		"GET /recorders/{id}": f.recorder,
 
@@ -48,7 +54,7 @@ func (f *front) agentRoutes() map[string]handler {
 }
 
 // start is where an agent works: one field that finds, what it found, and the
-// cases that wait for this agent.
+// cases that wait for this agent, or for anybody.
 func (f *front) start(c *call) (reply, error) {
 	if h := home(c.who); h != "/" && !desk.May(c.who, desk.ActCaseOpen) {
 		return reply{location: h}, nil
@@ -65,7 +71,7 @@ func (f *front) start(c *call) (reply, error) {
 }
 
 func (f *front) startPage(c *call, view finding) (reply, error) {
-	mine, err := f.desk.SearchCases(c.r.Context(), c.who, desk.Search{WorkedBy: c.who.Name, Open: true, Most: 20})
+	mine, err := f.desk.SearchCases(c.r.Context(), c.who, desk.Search{WorkedBy: c.who.Name, Free: true, Open: true, Most: 20})
 	if err != nil {
 		return reply{}, err
 	}

@@ -99,7 +99,7 @@ func (p *program) logIn(h *house, name string) {
 // must be refused.
 func acts() map[string]desk.Act {
 	return map[string]desk.Act{
-		"GET /cases": desk.ActCaseList, "POST /cases": desk.ActCaseOpen, "GET /cases/{number}": desk.ActCaseRead,
+		"GET /cases": desk.ActCaseList, "GET /cases/{number}/{form}": "", "POST /cases": desk.ActCaseOpen, "GET /cases/{number}": desk.ActCaseRead,
 		"POST /cases/{number}/evidence": desk.ActEvidenceAdd, "POST /cases/{number}/code": desk.ActCodeSend,
 		"POST /cases/{number}/address": desk.ActAddressShow, "POST /cases/{number}/send-to": desk.ActSendTo,
 		"POST /cases/{number}/approval": desk.ActCaseApprove, "POST /cases/{number}/challenge": desk.ActReveal,

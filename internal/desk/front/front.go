@@ -85,14 +85,24 @@ type reply struct {
 
 type handler func(*call) (reply, error)
 
+// byItself is a header of what a page asks for with nobody there: it does not
+// count as use of the session.
+const byItself = "Rekey-By-Itself"
+
 // serve runs a handler for whoever is logged in. A handler that fails may give
 // a page with its error, such as the form again with what was wrong above it;
 // else the problem is a page of its own.
 func (f *front) serve(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := &call{w: w, r: r}
+		who := f.desk.Staff().Who
+		if r.Header.Get(byItself) != "" {
+			who = f.desk.Staff().Still
+		}
 		var err error
-		if c.who, err = f.desk.Staff().Who(r); err != nil {
+		if c.who, err = who(r); r.Context().Err() != nil {
+			return // whoever asked has gone
+		} else if err != nil {
 			f.logInFirst(c, err)
 			return
 		}
@@ -147,7 +157,9 @@ func show(w http.ResponseWriter, r *http.Request, status int, page templ.Compone
 // write renders a whole body before its first byte is sent, so that a fault is a clean 500.
 func write(w http.ResponseWriter, r *http.Request, status int, render func(*bytes.Buffer) error) {
 	var body bytes.Buffer
-	if err := render(&body); err != nil {
+	if err := render(&body); r.Context().Err() != nil {
+		return // whoever asked has gone
+	} else if err != nil {
 		web.Fail(w, r, fmt.Errorf("render %s: %w", r.URL.Path, err))
 		return
 	}

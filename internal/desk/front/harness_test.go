@@ -88,7 +88,7 @@ type house struct {
 	ahead     func(time.Duration) // lets time go by on the desk's clock
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, also ...func(*desk.Options)) *house {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -106,6 +106,9 @@ func newHouse(t *testing.T) *house {
 		Now:  func() time.Time { return time.Now().Add(passed()) },
 		Boot: func() time.Duration { return time.Hour + time.Since(began) + passed() },
 		Log:  slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
+	for _, change := range also {
+		change(&o)
 	}
 	if _, err := desk.Init(t.Context(), h.dir, "root", o); err != nil {
 		t.Fatal(err)
@@ -264,25 +267,35 @@ func (p *person) comeIn(name string) {
 func (h *house) stranger() *person {
 	p := &person{Tab: chromium.Tab(h.t), t: h.t, h: h}
 	p.passkey = p.Passkeys()
-	p.Look(browser.Look{Width: 1280, Height: 800})
+	p.Look(wide)
 	return p
 }
 
-// look holds the page against axe-core, in both layouts and both colour schemes.
-// Where REKEY_PICTURES names a folder it leaves pictures there.
+var wide = browser.Look{Width: 1280, Height: 800}
+
+// look holds the page against axe-core, in both layouts and both colour schemes,
+// and keeps pictures of it.
 func (p *person) look(name string) {
 	p.t.Helper()
-	wide := browser.Look{Width: 1280, Height: 800}
 	p.Axe(wide, browser.PhoneDark)
-	if dir := os.Getenv("REKEY_PICTURES"); dir != "" {
-		for screen, l := range map[string]browser.Look{
-			"wide": wide, "wide-dark": {Width: 1280, Height: 800, Dark: true}, "full": {Width: 1920, Height: 1080},
-			"phone": browser.Phone, "phone-dark": browser.PhoneDark,
-		} {
-			p.Look(l)
-			if err := os.WriteFile(filepath.Join(dir, name+"-"+screen+".png"), p.Picture(), 0o600); err != nil {
-				p.t.Fatal(err)
-			}
+	p.Look(wide)
+	p.picture(name)
+}
+
+// picture leaves pictures of the page where REKEY_PICTURES names a folder.
+func (p *person) picture(name string) {
+	p.t.Helper()
+	dir := os.Getenv("REKEY_PICTURES")
+	if dir == "" {
+		return
+	}
+	for screen, l := range map[string]browser.Look{
+		"wide": wide, "wide-dark": {Width: 1280, Height: 800, Dark: true}, "full": {Width: 1920, Height: 1080},
+		"phone": browser.Phone, "phone-dark": browser.PhoneDark,
+	} {
+		p.Look(l)
+		if err := os.WriteFile(filepath.Join(dir, name+"-"+screen+".png"), p.Picture(), 0o600); err != nil {
+			p.t.Fatal(err)
 		}
 	}
 	p.Look(wide)

@@ -13,6 +13,12 @@ func (f *front) leadRoutes() map[string]handler {
 		"POST /team/{number}":      f.teamHandOver,
 		"POST /team/sessions":      f.teamEndSession,
 
+		// A form that was refused leaves its own address in the browser.
+		"GET /approvals/{number}": at("/approvals"),
+		"GET /alarms/{id}":        at("/alarms"),
+		"GET /frozen/{number}":    at("/alarms"),
+		"GET /team/{number}":      at("/team"),
+
 		"GET /log":             f.log,
 		"GET /log/records":     f.logRecords,
 		"GET /log/checkpoint":  f.checkpoint,
@@ -48,4 +54,9 @@ func (f *front) leadRoutes() map[string]handler {
 		"POST /recorders/{id}/phrases": f.recorderAct(f.setPhrases),
 		"POST /recorders/{id}/thaw":    f.thawRecorder,
 	}
+}
+
+// at leads to the page that has the form.
+func at(page string) handler {
+	return func(*call) (reply, error) { return reply{location: page}, nil }
 }

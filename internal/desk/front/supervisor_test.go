@@ -59,7 +59,7 @@ func TestApprovals(t *testing.T) {
 	carol.wantsNot("Case 1:")
 	carol.Press("Turn down Case 2")
 	carol.Wants("Case 2 is turned down and closed", "No case waits for a second person")
-	carol.look("approvals-none")
+	carol.picture("approvals-none")
 	for number, want := range map[int64]desk.Stage{1: desk.StageChallenge, 2: desk.StageClosed} {
 		eventually(t, "the owner is told", func() bool {
 			c, err := h.desk.Case(t.Context(), atDesk("otto", staff.RoleAuditor), number)
@@ -98,7 +98,7 @@ func TestSupervisor(t *testing.T) {
 	sue.Wants("Case 1")
 	sue.Open(h.base + "/alarms")
 	sue.Wants("No case is frozen")
-	sue.look("alarms-none")
+	sue.picture("alarms-none")
 
 	sue.Press("Team")
 	sue.Wants("Open cases", "ann", "Case 1", "Case 2", "Logged in", "bob")
@@ -123,7 +123,7 @@ func TestSupervisor(t *testing.T) {
 	sue.look("figures")
 	sue.Press("92 days")
 	sue.Wants("2 cases opened")
-	sue.look("figures-quarter")
+	sue.picture("figures-quarter")
 	for _, format := range []string{"csv", "json"} {
 		got := sue.fetchHere("/api/v1/export?format=" + format + "&since=" + time.Now().Add(-time.Hour).UTC().Format(time.RFC3339) + "&until=" + time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 		if !strings.Contains(got, b.id.String()) || strings.Contains(got, "Petra") || strings.Contains(got, "12345") {

@@ -52,11 +52,11 @@ func (s *Staff) FinishLogIn(w http.ResponseWriter, r *http.Request, id string, a
 		how["from"] = addressOf(r).String()
 		return Agent{}, s.refused(r.Context(), addressOf(r), "agent.login", row.Name, how, err, errLogIn)
 	}
-	browser, err := s.browser(w, r)
+	at, err := s.browser(w, r)
 	if err != nil {
 		return Agent{}, err
 	}
-	return s.begin(w, r, row, browser, how)
+	return s.begin(w, r, row, at, how)
 }
 
 // provenLogIn returns the agent of the passkey, also where the proof does not hold.

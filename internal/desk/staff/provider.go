@@ -135,7 +135,8 @@ type flow struct {
 	State    string    `json:"state"`
 	Nonce    string    `json:"nonce"`
 	Verifier string    `json:"verifier"`
-	Browser  string    `json:"browser"`
+	Browser  string    `json:"browser"` // its hash
+	Since    time.Time `json:"since"`
 	Began    time.Time `json:"began"`
 }
 

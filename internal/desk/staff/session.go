@@ -3,7 +3,6 @@ package staff
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -34,21 +33,22 @@ const (
 type session struct {
 	name      string
 	epoch     int64
-	browser   string // hash of the cookie that names the browser
+	browser   browser
 	userAgent string
 	from      netip.Addr
 }
 
 // begin records a log-in and begins the session.
-func (s *Staff) begin(w http.ResponseWriter, r *http.Request, row agentRow, browser string, how map[string]string) (Agent, error) {
+func (s *Staff) begin(w http.ResponseWriter, r *http.Request, row agentRow, at browser, how map[string]string) (Agent, error) {
 	from := addressOf(r)
+	how["browser"], how["browser_since"] = at.hash[:BrowserLetters], at.since.Format(time.RFC3339)
 	how["from"] = from.String()
 	if err := s.o.Log.Note(r.Context(), row.Name, "agent.login", row.Name, "ok", how); err != nil {
 		return Agent{}, err
 	}
 	s.makeRoom(row.Name)
-	err := s.sessions.Start(w, r, session{row.Name, row.epoch, browser, r.UserAgent(), from})
-	row.Browser, row.From = browser, from
+	err := s.sessions.Start(w, r, session{row.Name, row.epoch, at, r.UserAgent(), from})
+	row.Browser, row.BrowserSince, row.From = at.hash, at.since, from
 	return row.Agent, err
 }
 
@@ -83,7 +83,7 @@ func (s *Staff) who(r *http.Request, look func(*http.Request) (session, bool)) (
 	if !ok {
 		return Agent{}, web.ErrNoSession
 	}
-	if elsewhere := v.elsewhere(r, s.browserOf(r)); elsewhere != "" {
+	if elsewhere := v.elsewhere(r, s.browserOf(r).hash); elsewhere != "" {
 		return Agent{}, s.misplaced(r, v, elsewhere)
 	}
 	row, err := s.agent(r.Context(), v.name)
@@ -95,7 +95,7 @@ func (s *Staff) who(r *http.Request, look func(*http.Request) (session, bool)) (
 	case !row.DisabledAt.IsZero() || row.epoch != v.epoch:
 		return Agent{}, web.ErrNoSession
 	}
-	row.Browser, row.From = v.browser, from
+	row.Browser, row.BrowserSince, row.From = v.browser.hash, v.browser.since, from
 	return row.Agent, nil
 }
 
@@ -103,7 +103,7 @@ func (s *Staff) who(r *http.Request, look func(*http.Request) (session, bool)) (
 // session was begun; empty = it does.
 func (v session) elsewhere(r *http.Request, browser string) string {
 	switch {
-	case browser != v.browser:
+	case browser != v.browser.hash:
 		return "browser"
 	case r.UserAgent() != v.userAgent:
 		return "user agent"
@@ -145,38 +145,6 @@ func network(a netip.Addr) netip.Prefix {
 		bits = 24
 	}
 	return netip.PrefixFrom(a, bits).Masked()
-}
-
-// browser is the hash of the cookie that names the browser, which gets one
-// where it has none.
-func (s *Staff) browser(w http.ResponseWriter, r *http.Request) (string, error) {
-	name, ok := browserName(r)
-	if !ok {
-		var err error
-		if name, err = s.token(32); err != nil {
-			return "", err
-		}
-	}
-	http.SetCookie(w, hostCookie(r, browserCookie, name, browserLife, http.SameSiteStrictMode))
-	return s.hash("browser", name), nil
-}
-
-// browserOf is the same for a browser that should have one; empty = it has none.
-func (s *Staff) browserOf(r *http.Request) string {
-	name, ok := browserName(r)
-	if !ok {
-		return ""
-	}
-	return s.hash("browser", name)
-}
-
-func browserName(r *http.Request) (string, bool) {
-	c, err := r.Cookie(cookieName(r, browserCookie))
-	if err != nil {
-		return "", false
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(c.Value)
-	return c.Value, err == nil && len(raw) == 32
 }
 
 func cookieName(r *http.Request, name string) string {

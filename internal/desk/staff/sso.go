@@ -32,6 +32,11 @@ func (s *Staff) HasSSO() bool { return s.o.SSO != nil }
 // BeginSSO leads to the identity provider. The error wraps rekey.ErrUnsupported
 // where there is none, and rekey.ErrUnreachable where it does not answer.
 func (s *Staff) BeginSSO(w http.ResponseWriter, r *http.Request) (redirect string, err error) {
+	// The browser's cookie does not come with a link of another site: it would get
+	// another name here, its session would end, and somebody be logged in unasked.
+	if r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		return "", refuse(rekey.ErrDenied, "another site began this log-in; begin it here")
+	}
 	config, _, err := s.identityProvider(r.Context())
 	if err != nil {
 		return "", err
@@ -43,9 +48,11 @@ func (s *Staff) BeginSSO(w http.ResponseWriter, r *http.Request) (redirect strin
 		}
 	}
 	// The browser's own cookie does not come back with who is sent from another site.
-	if f.Browser, err = s.browser(w, r); err != nil {
+	at, err := s.browser(w, r)
+	if err != nil {
 		return "", err
 	}
+	f.Browser, f.Since = at.hash, at.since
 	sealed, err := s.sealFlow(f)
 	if err != nil {
 		return "", err
@@ -83,7 +90,7 @@ func (s *Staff) FinishSSO(w http.ResponseWriter, r *http.Request) (Agent, error)
 	if err != nil {
 		return Agent{}, s.refused(r.Context(), from, "agent.login", row.Name, how, err, errSSO)
 	}
-	return s.begin(w, r, row, f.Browser, how)
+	return s.begin(w, r, row, browser{f.Browser, f.Since}, how)
 }
 
 // provenSSO is the agent whom the identity provider names.

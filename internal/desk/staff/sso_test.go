@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -321,5 +322,22 @@ func TestSSODown(t *testing.T) {
 		o.SSO = &bad
 		_, err := staff.New(none.db, o)
 		wantKind(t, err, rekey.ErrInput)
+	}
+}
+
+// TestSSOBegunElsewhere: a page of another site sends an agent to the log-in. Their
+// browser keeps its name, and they their session.
+func TestSSOBegunElsewhere(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	p := withIssuer(t, i)
+	for site, refused := range map[string]bool{"cross-site": true, "same-origin": false, "none": false, "": false} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/sso", nil)
+		r.Header.Set("Sec-Fetch-Site", site)
+		w := httptest.NewRecorder()
+		_, err := p.staff.BeginSSO(w, r)
+		if errors.Is(err, rekey.ErrDenied) != refused || (len(w.Result().Cookies()) == 0) != refused {
+			t.Errorf("from %q: %v, cookies %v", site, err, w.Result().Cookies())
+		}
 	}
 }

@@ -85,6 +85,8 @@ type Agent struct {
 	// Browser is a hash of the browser that the session is bound to, or of the
 	// program's key: two people of one case must not share it.
 	Browser string `json:"-"`
+	// BrowserSince is when the desk first saw that browser; zero = it is none.
+	BrowserSince time.Time `json:"-"`
 	// From is the address of the request.
 	From netip.Addr `json:"-"`
 }

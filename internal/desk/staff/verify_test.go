@@ -3,10 +3,12 @@ package staff
 import (
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -183,11 +185,11 @@ func TestCookiesOverTLS(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	r.AddCookie(&http.Cookie{Name: browserCookie, Value: c.Value})
-	if s.browserOf(r) != "" {
+	if s.browserOf(r).hash != "" {
 		t.Error("a cookie without the prefix is taken")
 	}
 	r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
-	if s.browserOf(r) == "" {
+	if s.browserOf(r).hash == "" {
 		t.Error("the one with the prefix is not")
 	}
 	if c := hostCookie(r, flowCookie, "x", ceremonyLife, http.SameSiteLaxMode); c.SameSite != http.SameSiteLaxMode || c.MaxAge != 300 || !c.Secure || c.Valid() != nil {
@@ -209,5 +211,41 @@ func TestBrowserWords(t *testing.T) {
 		if got := browserWords(userAgent); got != want {
 			t.Errorf("%q: %q, want %q", userAgent, got, want)
 		}
+	}
+}
+
+// TestBrowserNamedByItself: somebody with two agents' passkeys gives their
+// browser another name, or an older one, than the desk gave it. Only the desk's
+// own names count, and they say when the desk first saw the browser.
+func TestBrowserNamedByItself(t *testing.T) {
+	t.Parallel()
+	s := bare(t)
+	seen := func(value string) browser {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/login", nil)
+		r.AddCookie(&http.Cookie{Name: browserCookie, Value: value})
+		return s.browserOf(r)
+	}
+	w := httptest.NewRecorder()
+	named, err := s.browser(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/login", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := w.Result().Cookies()[0].Value
+	if got := seen(value); got != named || !got.since.Equal(s.now().Truncate(time.Second)) {
+		t.Errorf("%v, was named %v", got, named)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range raw { // a second earlier, another name, another MAC
+		changed := slices.Clone(raw)
+		changed[at] ^= 1
+		if got := seen(base64.RawURLEncoding.EncodeToString(changed)); got != (browser{}) {
+			t.Errorf("with byte %d changed: %v", at, got)
+		}
+	}
+	if got := seen(strings.Repeat("A", len(value))); got != (browser{}) {
+		t.Errorf("made up: %v", got)
 	}
 }

@@ -204,14 +204,13 @@ func (s *stage) steal(p *person, alike bool) (string, error) {
 	if _, err = call(theirBrowser, "login", staff.StepUp{ID: begun.ID, Assertion: assertion}); err != nil {
 		return "", err
 	}
-	if out, err = call(theirBrowser, "session", nil); err != nil {
+	if _, err = call(theirBrowser, "session", nil); err != nil {
 		return "", fmt.Errorf("the log-in itself does not work: %w", err)
 	}
 	if !alike {
 		return call("curl/8.0", "session", nil)
 	}
-	out, err = call(theirBrowser, "session", nil)
-	if err != nil {
+	if out, err = call(theirBrowser, "session", nil); err != nil {
 		return "", fmt.Errorf("the stolen session is not even read: %w", err)
 	}
 	_, err = call(theirBrowser, "cases/1/challenge", map[string]any{"challenge": "400R-0YG6-V5GS-YMWC-QV05", "step_up": map[string]any{"id": "none", "assertion": map[string]any{}}})

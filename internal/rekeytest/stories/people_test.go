@@ -30,7 +30,10 @@ func (s *stage) agent(ts *testscript.TestScript, args []string) (string, error) 
 	if verb == "joins" {
 		var at *person
 		if len(rest) > 1 {
-			at = s.people[rest[1]]
+			var err error
+			if at, err = s.who(rest[1]); err != nil {
+				return "", err
+			}
 		}
 		return "joined", s.join(name, staff.Role(rest[0]), at)
 	}

@@ -29,6 +29,7 @@ import (
 	"rekey/internal/desk/staff"
 	"rekey/internal/mail"
 	"rekey/internal/rekeytest/mailbox"
+	"rekey/internal/rekeytest/office"
 	"rekey/recovery"
 )
 
@@ -98,15 +99,19 @@ func newStage(env *testscript.Env) (*stage, error) {
 	tb := env.T().(testing.TB) //nolint:forcetypeassert // testscript.Run hands its own subtest
 	s := &stage{ctx: ctx, tb: tb, dir: filepath.Join(env.WorkDir, "desk"), mail: mailbox.Serve(tb),
 		people: map[string]*person{}, boxes: map[string]*box{}}
-	s.clock.now, s.clock.boot = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), time.Hour
+	s.clock.now, s.clock.boot = office.Opened(), time.Hour
 	env.Defer(cancel)
 	var err error
 	if s.at, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return s, err
 	}
 	s.url = "http://localhost:" + strconv.Itoa(int(netip.MustParseAddrPort(s.at.Addr().String()).Port()))
-	if _, err := desk.Init(ctx, s.dir, "root", s.options()); err != nil {
+	keys, err := office.Copy(s.dir)
+	if err != nil {
 		return s, err
+	}
+	for name, key := range keys {
+		s.people[name] = &person{key: key, said: map[string][]string{}}
 	}
 	if err := s.start(); err != nil {
 		return s, err
@@ -116,14 +121,6 @@ func newStage(env *testscript.Env) (*stage, error) {
 			tb.Error(err)
 		}
 	})
-	for name, role := range map[string]staff.Role{
-		"ann": staff.RoleAgent, "bob": staff.RoleAgent, "carol": staff.RoleApprover,
-		"sue": staff.RoleSupervisor, "otto": staff.RoleAuditor, "root": "",
-	} {
-		if err := s.join(name, role, nil); err != nil {
-			return s, err
-		}
-	}
 	return s, nil
 }
 
@@ -161,40 +158,31 @@ func (s *stage) start() error {
 	return nil
 }
 
-// join makes an agent, registers a passkey by a one-time link, and logs in: at a
-// browser of their own, or at another's. With no role the agent is there already.
+// join makes an agent, who registers a passkey by a one-time link: at a browser
+// of their own, or at another's.
 func (s *stage) join(name string, role staff.Role, at *person) error {
-	if role != "" {
-		if err := s.desk.AddAgent(s.ctx, desk.Operator(), name, role, desk.StepUp{}); err != nil {
-			return err
-		}
-	}
-	link, _, err := s.desk.Invite(s.ctx, desk.Operator(), name, false, desk.StepUp{})
-	if err != nil {
+	if err := s.desk.AddAgent(s.ctx, desk.Operator(), name, role, desk.StepUp{}); err != nil {
 		return err
 	}
-	p := &person{said: map[string][]string{}}
+	key, err := office.Register(s.ctx, s.desk, name, s.url)
+	p := &person{key: key, said: map[string][]string{}}
 	if at != nil {
 		p.client = at.client
-	} else if p.client, err = client.New(s.url); err != nil {
-		return err
-	}
-	if p.key, _, err = p.client.Join(s.ctx, link, "a key of "+name); err != nil {
-		return err
 	}
 	s.people[name] = p
-	_, err = p.client.LogIn(s.ctx, p.key)
 	return err
 }
 
-// who is the client of somebody, who logs in again where their session is over.
-func (s *stage) who(name string) (*person, error) {
-	p := s.people[name]
-	if p == nil {
+// who is somebody at work, who logs in where they have no session.
+func (s *stage) who(name string) (p *person, err error) {
+	if p = s.people[name]; p == nil {
 		return nil, fmt.Errorf("nobody here is called %q", name)
 	}
-	who, err := p.client.Who(s.ctx)
-	if err == nil && who.Name == name {
+	if p.client == nil {
+		if p.client, err = client.New(s.url); err != nil {
+			return nil, err
+		}
+	} else if who, err := p.client.Who(s.ctx); err == nil && who.Name == name {
 		return p, nil
 	}
 	_, err = p.client.LogIn(s.ctx, p.key)

@@ -1,12 +1,11 @@
 // Live news: when something changed at the desk, the parts of the page that show
-// it are fetched anew. A part in which somebody types stays as it is, and says so.
-// Whoever does nothing for a quarter of an hour is logged out, also on the screen.
+// it are fetched anew. A part in which somebody types stays as it is, and says so;
+// only a stop, such as an owner's "not me", takes the place of what is typed.
+// What a page asks for by itself does not count as use: whoever does nothing for a
+// quarter of an hour is logged out, also on the screen.
 "use strict";
 {
-  const idle = 15 * 60 * 1000;
-  let used = performance.now();
   const was = new Map(); // what each part was on the desk's own page, to tell news from what scripts made of it
-  for (const kind of ["keydown", "pointerdown", "wheel"]) addEventListener(kind, () => { used = performance.now(); }, {passive: true, capture: true});
 
   const announce = () => dispatchEvent(new Event("news"));
 
@@ -41,21 +40,29 @@
     said.textContent = text;
   }
 
+  // ask is the page as it is now. It does not count as use of the session: whose
+  // session is over is led to the log-in.
+  async function ask() {
+    const got = await fetch(location.href, {headers: {Accept: "text/html", "Rekey-By-Itself": "yes"}});
+    if (new URL(got.url).pathname === "/login") location.replace(got.url);
+    else if (got.ok) return got.text();
+    return "";
+  }
+
+  let late = false; // something changed while nobody could see it
+
   async function refresh() {
-    if (performance.now() - used > idle) return;
-    const got = await fetch(location.href, {headers: {Accept: "text/html"}});
-    if (got.redirected) {
-      location.reload();
-      return;
-    }
-    if (!got.ok) return;
-    const page = new DOMParser().parseFromString(await got.text(), "text/html");
+    late = document.hidden;
+    if (late) return;
+    const text = await ask();
+    if (text === "") return;
+    const page = new DOMParser().parseFromString(text, "text/html");
     const title = document.getElementById("now-title")?.textContent;
     let held = false;
     for (const part of document.querySelectorAll("[data-news]")) {
       const fresh = page.getElementById(part.id);
       if (!fresh || fresh.innerHTML === was.get(part.id)) continue;
-      if (busy(part)) {
+      if (busy(part) && !fresh.hasAttribute("data-stops")) {
         held = true;
         continue;
       }
@@ -74,14 +81,17 @@
     wait = setTimeout(() => refresh().catch(() => {}), 200);
   }
 
-  // listen hears of changes. A page that waits asks once more when the stream is
-  // there, as something may have changed before, and now and then.
+  // listen hears of changes. It asks once more whenever the stream is there, at first
+  // and after it broke off, as something may have changed before; a page that waits
+  // asks now and then, too.
   function listen() {
     const source = new EventSource("/api/v1/news");
     const waits = () => { if (document.querySelector("[data-waits]")) soon(); };
     source.addEventListener("changed", soon);
-    source.addEventListener("open", waits);
+    source.addEventListener("open", soon);
+    source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) ask().catch(() => {}); }); // such as at the session's end
     setInterval(waits, 20000);
+    document.addEventListener("visibilitychange", () => { if (late && !document.hidden) soon(); });
     addEventListener("pagehide", () => source.close());
   }
 
@@ -90,10 +100,5 @@
     announce();
     if (was.size === 0) return;
     listen();
-    const look = () => {
-      if (performance.now() - used > idle) location.reload();
-      else setTimeout(look, 30000);
-    };
-    setTimeout(look, 30000);
   });
 }

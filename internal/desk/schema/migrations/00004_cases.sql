@@ -42,6 +42,7 @@ CREATE TABLE case_browsers (
     case_number INTEGER NOT NULL,
     browser     TEXT    NOT NULL CHECK (browser <> ''), -- a hash
     part        TEXT    NOT NULL CHECK (part IN ('works', 'approves')),
+    place       TEXT    NOT NULL DEFAULT '', -- the address that it came from first; empty = none
     PRIMARY KEY (case_number, browser)
 );
 
