@@ -25,7 +25,8 @@ import (
 	"rekey/internal/desk/front"
 	"rekey/internal/desk/passkey"
 	"rekey/internal/desk/staff"
-	sms "rekey/internal/rekeytest/mailbox"
+	"rekey/internal/mail"
+	post "rekey/internal/rekeytest/mailbox"
 	"rekey/recovery"
 	"rekey/seclog"
 )
@@ -55,27 +56,34 @@ type office struct {
 	t        *testing.T
 	dir      string
 	url      string
-	phone    *sms.Provider
+	phone    *post.Provider
+	mail     *post.Server
 	desk     *desk.Desk
+	first    rekey.Secret            // the first administrator's link
+	pages    copies                  // that people at the desk got
+	looking  time.Duration           // that a mission spent on looks at pages
 	passkeys map[string]*passkey.Key // by agent
 }
 
 // openDesk opens it at localhost: passkeys are bound to a name.
 func openDesk(t *testing.T, now func() time.Time) *office {
 	t.Helper()
-	phone := sms.ServeSMS(t)
+	phone, letters := post.ServeSMS(t), post.Serve(t)
 	ctx, stop := context.WithCancel(context.Background())
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	must(t, err)
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	must(t, err)
-	o := &office{t: t, phone: phone, dir: filepath.Join(t.TempDir(), "desk"), url: "http://localhost:" + port, passkeys: map[string]*passkey.Key{}}
-	opt := desk.Options{URL: o.url, SMS: courier.SMS{URL: o.phone.URL, Key: rekey.NewSecret(o.phone.Key)}, Argon: argon.Cheap(), Now: now}
-	_, err = desk.Init(ctx, o.dir, "chief", opt)
+	o := &office{t: t, phone: phone, mail: letters, dir: filepath.Join(t.TempDir(), "desk"), url: "http://localhost:" + port, passkeys: map[string]*passkey.Key{}}
+	opt := desk.Options{
+		URL: o.url, Argon: argon.Cheap(), Now: now, SMS: courier.SMS{URL: o.phone.URL, Key: rekey.NewSecret(o.phone.Key)},
+		Mail: courier.Mail{SMTP: mail.SMTP{Server: o.mail.Addr, From: "support@example.org"}},
+	}
+	o.first, err = desk.Init(ctx, o.dir, "chief", opt)
 	must(t, err)
 	o.desk, err = desk.Open(ctx, o.dir, opt)
 	must(t, err)
-	server := &http.Server{Handler: front.Handler(o.desk), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: o.pages.of(front.Handler(o.desk)), ReadHeaderTimeout: 10 * time.Second}
 	var work errgroup.Group
 	work.Go(func() error { return server.Serve(l) })
 	work.Go(func() error { return o.desk.Run(ctx) })
@@ -114,12 +122,13 @@ func (o *office) key() hpke.PublicKey {
 	return key
 }
 
-func (o *office) enrol(file string) {
+// enrol takes a recorder into the registry, with the owner's addresses.
+func (o *office) enrol(file string, addresses []string) {
 	o.t.Helper()
 	e, err := os.ReadFile(file)
 	must(o.t, err)
 	_, err = o.desk.Enrol(o.t.Context(), desk.Operator(), e, desk.Owner{
-		Name: "A. Owner", Since: time.Now().AddDate(-1, 0, 0), Addresses: []string{"tel:" + ownerTel},
+		Name: "A. Owner", Since: time.Now().AddDate(-1, 0, 0), Addresses: addresses,
 	})
 	must(o.t, err)
 }

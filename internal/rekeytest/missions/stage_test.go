@@ -71,16 +71,20 @@ type house struct {
 }
 
 // plan is what a house is built of. The zero value is an N841 with the lost
-// password as its admin's.
+// password as its admin's, whose owner has a telephone.
 type plan struct {
 	face     recorder.Face
 	password string
+	owner    []string // registered addresses
 }
 
 func build(t *testing.T, p plan) *house {
 	t.Helper()
 	if p.password == "" {
 		p.password = lost
+	}
+	if p.owner == nil {
+		p.owner = []string{"tel:" + ownerTel}
 	}
 	cheap, started := argon.Cheap(), time.Now()
 	h := &house{t: t, dir: filepath.Join(t.TempDir(), "box")}
@@ -89,7 +93,7 @@ func build(t *testing.T, p plan) *house {
 	c := recorder.Config{Face: p.face, Name: "Shop", AdminPassword: rekey.NewSecret(p.password), DeskKey: h.desk.key(), Argon: &cheap}
 	_, err := appliance.Make(h.dir, c, spec)
 	must(t, err)
-	h.desk.enrol(recorder.EnrolmentFile(h.dir))
+	h.desk.enrol(recorder.EnrolmentFile(h.dir), p.owner)
 	h.Running, err = appliance.Start(context.Background(), h.dir, appliance.Options{
 		Desk: "desk.example", SupportPhone: support,
 		Box: recorder.Options{Argon: &cheap, Now: h.now, Clock: func() time.Duration { return time.Hour + time.Since(started) + time.Duration(h.skew.Load()) }},
