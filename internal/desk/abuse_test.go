@@ -12,6 +12,7 @@ import (
 
 	"rekey"
 	"rekey/internal/desk"
+	"rekey/internal/rekeytest/office"
 	"rekey/recovery"
 )
 
@@ -360,7 +361,7 @@ func TestEnrolAgain(t *testing.T) {
 	wantKind(t, err, rekey.ErrInput) // made with the key of epoch 0
 	_, err = p.desk.Enrol(t.Context(), desk.Operator(), []byte(`{"format":"rekey enrolment v1"}`), desk.Owner{})
 	wantKind(t, err, rekey.ErrInput)
-	strange := &place{t: t, dir: filepath.Join(t.TempDir(), "strange"), clock: newClock(), mail: new(mailbag), sms: new(mailbag)}
+	strange := &place{t: t, dir: filepath.Join(t.TempDir(), "strange"), clock: newClock(), mail: new(office.Bag), sms: new(office.Bag)}
 	if _, err := desk.Init(t.Context(), strange.dir, "root", strange.options()); err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func TestClose(t *testing.T) {
 		t.Errorf("%+v: %v", c, err)
 	}
 	p.flush()
-	if told := len(p.mail.of("notice.use")) + len(p.sms.of("notice.use")); told != 2 {
+	if told := len(p.mail.Of("notice.use")) + len(p.sms.Of("notice.use")); told != 2 {
 		t.Errorf("%d notices, want one to each address", told)
 	}
 	_, err = p.desk.CloseCase(t.Context(), ann(), c.Number, desk.Ending{Outcome: "solved"})
@@ -166,7 +166,7 @@ func TestClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.flush()
-	if told := len(p.mail.of("notice.use")); told != 1 {
+	if told := len(p.mail.Of("notice.use")); told != 1 {
 		t.Errorf("%d notices of a use", told)
 	}
 }
@@ -241,8 +241,8 @@ func TestSendTo(t *testing.T) {
 	}
 	ch := b.challenge(t, recovery.PurposePassword)
 	got, err := p.reveal(ann(), c.Number, ch.String())
-	if err != nil || len(p.mail.of("half")) != 1 || len(p.sms.of("half")) != 0 || p.whole(c.Number, got) != b.answer(t, "admin", ch) {
-		t.Errorf("%v: %d by mail, %d by SMS", err, len(p.mail.of("half")), len(p.sms.of("half")))
+	if err != nil || len(p.mail.Of("half")) != 1 || len(p.sms.Of("half")) != 0 || p.whole(c.Number, got) != b.answer(t, "admin", ch) {
+		t.Errorf("%v: %d by mail, %d by SMS", err, len(p.mail.Of("half")), len(p.sms.Of("half")))
 	}
 }
 
@@ -251,8 +251,8 @@ func TestSendTo(t *testing.T) {
 func TestToldOnceMore(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	p.mail.setDown(true)
-	p.sms.setDown(true)
+	p.mail.SetDown(true)
+	p.sms.SetDown(true)
 	c := p.openCase(ann(), p.enrol(ownerOfAll()), "+49301")
 	for range 2 {
 		p.flush()
@@ -262,15 +262,15 @@ func TestToldOnceMore(t *testing.T) {
 	if c := p.seen(ann(), c.Number); len(c.Told) != 1 || c.Told[0].GivenUp != 2 || c.Told[0].Waiting != 0 {
 		t.Fatalf("%+v", c.Told)
 	}
-	p.mail.setDown(false)
+	p.mail.SetDown(false)
 	for range 2 {
 		if err := p.desk.TellLate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		p.flush()
 	}
-	if c := p.seen(ann(), c.Number); c.Told[0].Over != 1 || len(p.mail.of("notice.open")) != 1 {
-		t.Errorf("%+v, %d messages", c.Told, len(p.mail.of("notice.open")))
+	if c := p.seen(ann(), c.Number); c.Told[0].Over != 1 || len(p.mail.Of("notice.open")) != 1 {
+		t.Errorf("%+v, %d messages", c.Told, len(p.mail.Of("notice.open")))
 	}
 }
 
@@ -279,8 +279,8 @@ func TestNothingGoesOnUntold(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	b := p.enrol(ownerOfAll())
-	p.mail.setDown(true)
-	p.sms.setDown(true)
+	p.mail.SetDown(true)
+	p.sms.SetDown(true)
 	c := p.openCase(ann(), b, "+49301")
 	ch := b.challenge(t, recovery.PurposePassword)
 	for _, given := range []desk.Given{{Kind: desk.EvidenceQR, QR: b.qr(t, ch)}, {Kind: desk.EvidenceCallback, Note: rightNote}} {
@@ -290,7 +290,7 @@ func TestNothingGoesOnUntold(t *testing.T) {
 	}
 	_, err := p.desk.SendCode(t.Context(), ann(), c.Number, byMail)
 	wantKind(t, err, rekey.ErrUnreachable)
-	p.sms.setDown(false)
+	p.sms.SetDown(false)
 	p.clock.Add(time.Hour)
 	if _, err := p.desk.AddEvidence(t.Context(), ann(), c.Number, desk.Given{Kind: desk.EvidenceAddress, Code: p.codeUnflushed(c.Number)}); err != nil {
 		t.Fatal(err)
@@ -315,5 +315,5 @@ func (p *place) codeUnflushed(number int64) rekey.Secret {
 	if _, err := p.desk.SendCode(p.t.Context(), ann(), number, bySMS); err != nil {
 		p.t.Fatal(err)
 	}
-	return digitsOf(p.t, p.sms.of("code"))
+	return digitsOf(p.t, p.sms.Of("code"))
 }

@@ -135,7 +135,7 @@ func TestNobodyDatesAChangeBack(t *testing.T) {
 	c := p.openCase(ann(), b, "+49301")
 	p.flush()
 	p.wantStage(c.Number, desk.StageEvidence, "high")
-	if len(p.mail.of("former.open")) != 1 {
+	if len(p.mail.Of("former.open")) != 1 {
 		t.Error("the address of before heard nothing")
 	}
 }

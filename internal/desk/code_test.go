@@ -87,7 +87,7 @@ func TestCodeThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	c := p.openCase(ann(), p.enrol(ownerOfAll()), "+49 171 5550123")
-	p.mail.setDown(true)
+	p.mail.SetDown(true)
 	_, err := p.desk.SendCode(t.Context(), ann(), c.Number, byMail)
 	isKind(t, "mail down", err, rekey.ErrUnreachable)
 	if got := p.seen(ann(), c.Number); !got.CodeUntil.IsZero() {

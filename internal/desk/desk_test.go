@@ -1,13 +1,8 @@
 package desk_test
 
 import (
-	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -71,56 +66,19 @@ func (c *clock) Jump(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// mailbag is a mail server or an SMS provider that keeps what it carried, and
-// can be down.
-type mailbag struct {
-	mu   sync.Mutex
-	down bool
-	all  []courier.Message
-}
-
-// Carry keeps the message.
-func (m *mailbag) Carry(_ context.Context, msg courier.Message) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.down {
-		return fmt.Errorf("%w: the mail is down", rekey.ErrUnreachable)
-	}
-	m.all = append(m.all, msg)
-	return nil
-}
-
-func (m *mailbag) setDown(down bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.down = down
-}
-
-// of are the messages of a kind, oldest first; an empty kind is all.
-func (m *mailbag) of(kind string) (all []courier.Message) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, msg := range m.all {
-		if kind == "" || msg.Kind == kind {
-			all = append(all, msg)
-		}
-	}
-	return all
-}
-
 // place is a desk with agents, a clock, mail, and recorders that can be made.
 type place struct {
 	t         *testing.T
 	dir       string
 	clock     *clock
-	mail, sms *mailbag
+	mail, sms *office.Bag
 	keys      map[string]*passkey.Key // of the agents who needed one so far
 	desk      *desk.Desk
 }
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	p := &place{t: t, dir: filepath.Join(t.TempDir(), "desk"), clock: newClock(), mail: new(mailbag), sms: new(mailbag)}
+	p := &place{t: t, dir: filepath.Join(t.TempDir(), "desk"), clock: newClock(), mail: new(office.Bag), sms: new(office.Bag)}
 	var err error
 	if p.keys, err = office.Copy(p.dir); err != nil {
 		t.Fatal(err)
@@ -212,15 +170,8 @@ const (
 // enrol makes a recorder and enrols it.
 func (p *place) enrol(owner desk.Owner) *box {
 	p.t.Helper()
-	b := &box{kDev: make([]byte, recovery.KeySize)}
-	_, _ = rand.Read(b.kDev)
-	var err error
-	if b.id, err = recovery.NewDeviceID(nil); err != nil {
-		p.t.Fatal(err)
-	}
-	if b.keys, err = recovery.NewKeys(b.kDev); err != nil {
-		p.t.Fatal(err)
-	}
+	r := office.NewRecorder(p.t)
+	b := &box{id: r.ID, kDev: r.KDev, keys: r.Keys}
 	done, err := p.desk.Enrol(p.t.Context(), desk.Operator(), p.enrolment(b, 0), owner)
 	if err != nil {
 		p.t.Fatal(err)
@@ -235,25 +186,13 @@ func (p *place) enrol(owner desk.Owner) *box {
 	return b
 }
 
+func (b *box) recorder() office.Recorder {
+	return office.Recorder{ID: b.id, KDev: b.kDev, Keys: b.keys}
+}
+
 func (p *place) enrolment(b *box, epoch uint8) []byte {
 	p.t.Helper()
-	text, err := os.ReadFile(filepath.Join(p.dir, desk.PublicKeyFile))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	key, err := recovery.ParseDeskKey(text)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	enc, sealed, err := recovery.SealEnrolment(key, b.id, epoch, b.kDev)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	file, err := json.Marshal(recovery.Enrolment{Format: recovery.EnrolmentFormat, DeviceID: b.id, Model: "N841", Serial: "ND000000000001", Firmware: "V4.30.005", Epoch: epoch, Enc: enc, Sealed: sealed})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return file
+	return b.recorder().Enrolment(p.t, p.dir, epoch)
 }
 
 // challenge is the next challenge of the recorder.
@@ -270,15 +209,7 @@ func (b *box) challenge(t *testing.T, purpose recovery.Purpose) recovery.Challen
 // qr is the QR text of a challenge.
 func (b *box) qr(t *testing.T, ch recovery.Challenge) string {
 	t.Helper()
-	q, err := b.keys.SignQR(recovery.QR{Desk: qrDesk, DeviceID: b.id, Challenge: ch})
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := q.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return b.recorder().QR(t, qrDesk, ch)
 }
 
 // answer is what the recorder itself works out.
@@ -301,7 +232,7 @@ func (p *place) whole(number int64, got desk.Revealed) string {
 	if !got.Split {
 		return strings.Join(all, "-")
 	}
-	for _, m := range append(p.mail.of("half"), p.sms.of("half")...) {
+	for _, m := range append(p.mail.Of("half"), p.sms.Of("half")...) {
 		if half := regexp.MustCompile(`(?m)^\s*([0-9A-Z]{4}-[0-9A-Z]{4})\b`).FindStringSubmatch(m.Text); m.Case == number && half != nil {
 			return strings.Join(append(all, half[1]), "-")
 		}
@@ -365,7 +296,7 @@ func (p *place) code(who desk.Agent, number int64, target int) rekey.Secret {
 	if target == bySMS {
 		bag = p.sms
 	}
-	sent := slices.DeleteFunc(bag.of("code"), func(m courier.Message) bool { return m.Case != number })
+	sent := slices.DeleteFunc(bag.Of("code"), func(m courier.Message) bool { return m.Case != number })
 	return digitsOf(p.t, sent)
 }
 

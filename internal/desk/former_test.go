@@ -31,7 +31,7 @@ func TestFormerAddressHears(t *testing.T) {
 	b := p.enrol(ownerOfAll())
 	c := p.openCase(ann(), b, "+49301") // before the change
 	p.flush()
-	before := p.token(p.mail.of("notice.open")[0])
+	before := p.token(p.mail.Of("notice.open")[0])
 	p.setAddresses(b, crook)
 	p.add(ann(), c.Number, desk.EvidenceDocument, desk.EvidenceIdentity)
 	if _, err := p.approve(carol(), c.Number); err != nil {
@@ -44,18 +44,18 @@ func TestFormerAddressHears(t *testing.T) {
 	}
 	p.flush()
 	var heard []string
-	for _, m := range slices.Concat(p.mail.of("former.approve"), p.mail.of("former.reveal"), p.sms.of("former.reveal")) {
+	for _, m := range slices.Concat(p.mail.Of("former.approve"), p.mail.Of("former.reveal"), p.sms.Of("former.reveal")) {
 		heard = append(heard, m.To)
 	}
 	if want := []string{"mailto:petra@example.org", "mailto:petra@example.org", "tel:+49301234567"}; !slices.Equal(heard, want) {
 		t.Errorf("told %v, want %v", heard, want)
 	}
-	for _, m := range p.mail.of("half") {
+	for _, m := range p.mail.Of("half") {
 		if m.To != crook {
 			t.Errorf("a half went to %s", m.To)
 		}
 	}
-	for _, token := range []rekey.Secret{before, p.token(p.mail.of("former.reveal")[0])} {
+	for _, token := range []rekey.Secret{before, p.token(p.mail.Of("former.reveal")[0])} {
 		v, err := p.desk.OwnerRead(t.Context(), token)
 		if err != nil || !v.Former || v.HalfReady || v.Asks || v.Case != c.Number {
 			t.Errorf("%+v: %v", v, err)
@@ -80,7 +80,7 @@ func TestFormerAddressConfirmsNothing(t *testing.T) {
 	b := p.enrol(ownerOfAll())
 	c := p.openCase(ann(), b, "+49301")
 	number := p.code(ann(), c.Number, byMail)
-	token := p.token(p.mail.of("code")[0])
+	token := p.token(p.mail.Of("code")[0])
 	p.setAddresses(b, crook)
 	_, err := p.desk.OwnerConfirm(t.Context(), token)
 	wantKind(t, err, rekey.ErrConflict)
@@ -122,7 +122,7 @@ func TestFormerAddressIsForgotten(t *testing.T) {
 	p.clock.Add(time.Minute)
 	p.openCase(ann(), b, "+49301")
 	p.flush()
-	if n := len(p.mail.of("former.open")); n != 1 {
+	if n := len(p.mail.Of("former.open")); n != 1 {
 		t.Errorf("%d messages", n)
 	}
 	if err := p.desk.Forget(t.Context()); err != nil {

@@ -68,7 +68,7 @@ func (o *order) addAddress(t *rapid.T) {
 		return
 	}
 	o.sent++
-	all := o.p.mail.of("code")
+	all := o.p.mail.Of("code")
 	right := regexp.MustCompile(`\d{4} \d{4}`).FindString(all[len(all)-1].Text)
 	wrong := string('0'+('9'-right[0])) + right[1:] // x to 9-x is never the same
 	for digits, fits := range map[string]bool{wrong: false, right: true} {

@@ -56,7 +56,7 @@ func TestWrongLinksAreAllTheSame(t *testing.T) {
 	p := newPlace(t)
 	c := p.openCase(ann(), p.enrol(ownerOfAll()), "+49 171 5550123")
 	p.flush()
-	old := p.token(p.mail.of("notice.open")[0])
+	old := p.token(p.mail.Of("notice.open")[0])
 	if _, err := p.desk.CloseCase(t.Context(), ann(), c.Number, desk.Ending{Outcome: "given up", PasswordSet: "no", CallerIn: "no"}); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestOwnerConfirms(t *testing.T) {
 	p := newPlace(t)
 	c := p.openCase(ann(), p.enrol(ownerOfAll()), "+49 171 5550123")
 	p.flush()
-	mailed, texted := p.token(p.mail.of("notice.open")[0]), p.token(p.sms.of("notice.open")[0])
+	mailed, texted := p.token(p.mail.Of("notice.open")[0]), p.token(p.sms.Of("notice.open")[0])
 	if v, err := p.desk.OwnerRead(t.Context(), mailed); err != nil || v.Asks || v.Confirmed || v.Case != c.Number || v.Address != "mailto:p***@example.org" {
 		t.Errorf("%+v %v", v, err)
 	}
@@ -129,7 +129,7 @@ func TestOwnerConfirms(t *testing.T) {
 
 	later := p.openCase(ann(), p.enrol(ownerOfAll()), "+49 171 5550124")
 	p.code(ann(), later.Number, byMail)
-	all := p.mail.of("code")
+	all := p.mail.Of("code")
 	p.clock.Add(10 * time.Minute)
 	_, err = p.desk.OwnerConfirm(t.Context(), p.token(all[len(all)-1]))
 	isKind(t, "after ten minutes", err, rekey.ErrConflict)
@@ -142,7 +142,7 @@ func TestOwnersHalf(t *testing.T) {
 	p := newPlace(t)
 	b := p.enrol(ownerOfAll())
 	c := p.ready(b, "+49 171 5550123")
-	early := p.token(p.mail.of("notice.open")[0])
+	early := p.token(p.mail.Of("notice.open")[0])
 	_, err := p.desk.OwnerHalf(t.Context(), early)
 	isKind(t, "before there is one", err, rekey.ErrConflict)
 	ch := b.challenge(t, recovery.PurposePassword)
@@ -151,7 +151,7 @@ func TestOwnersHalf(t *testing.T) {
 	}
 	p.flush()
 	want := groupsOf(t, b, ch)
-	late := p.token(p.sms.of("notice.reveal")[0])
+	late := p.token(p.sms.Of("notice.reveal")[0])
 	for _, token := range []rekey.Secret{early, p.token(p.halves()[0]), late, rekey.NewSecret(strings.ToUpper(late.Reveal()))} {
 		if v, err := p.desk.OwnerRead(t.Context(), token); err != nil || !v.HalfReady || !v.HalfUntil.Equal(p.clock.Now().Add(10*time.Minute)) || !v.Answered {
 			t.Errorf("%+v %v", v, err)
@@ -184,7 +184,7 @@ func TestNotMe(t *testing.T) {
 	if _, err := p.reveal(ann(), c.Number, b.challenge(t, recovery.PurposePassword).String()); err != nil {
 		t.Fatal(err)
 	}
-	token := p.token(p.sms.of("notice.open")[0])
+	token := p.token(p.sms.Of("notice.open")[0])
 	for range 3 {
 		if v, err := p.desk.OwnerNotMe(t.Context(), token); err != nil || !v.Frozen || v.HalfReady {
 			t.Fatalf("%+v %v", v, err)
@@ -222,7 +222,7 @@ func TestNotMeAfterTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.clock.Add(6 * 24 * time.Hour)
-	v, err := p.desk.OwnerNotMe(t.Context(), p.token(p.mail.of("notice.open")[0]))
+	v, err := p.desk.OwnerNotMe(t.Context(), p.token(p.mail.Of("notice.open")[0]))
 	if err != nil || !v.Frozen || !v.Closed {
 		t.Fatalf("%+v %v", v, err)
 	}

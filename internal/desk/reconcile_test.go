@@ -48,8 +48,8 @@ func TestReconcileAgrees(t *testing.T) {
 	}
 	p.add(ann(), c.Number, desk.EvidenceAddress)
 	p.flush()
-	p.mail.setDown(true)
-	p.sms.setDown(true)
+	p.mail.SetDown(true)
+	p.sms.SetDown(true)
 	_, err := p.reveal(ann(), c.Number, ch.String())
 	isKind(t, "with the mail down", err, rekey.ErrUnreachable)
 	r := p.reconciled()

@@ -42,7 +42,7 @@ func (p *place) another(change func(*desk.Options)) *desk.Desk {
 	return d
 }
 
-func (p *place) halves() []courier.Message { return append(p.mail.of("half"), p.sms.of("half")...) }
+func (p *place) halves() []courier.Message { return append(p.mail.Of("half"), p.sms.Of("half")...) }
 
 // groupsOf are the groups of the recorder's own answer.
 func groupsOf(t *testing.T, b *box, ch recovery.Challenge) []string {
@@ -79,8 +79,8 @@ func TestAnswerIsSplit(t *testing.T) {
 		t.Error("not recorded")
 	}
 	p.flush()
-	if got := p.seen(ann(), c.Number); got.Stage != desk.StageAnswered || len(p.mail.of("notice.reveal")) != 1 || len(p.sms.of("notice.reveal")) != 1 {
-		t.Errorf("stage %s, %d notices", got.Stage, len(p.mail.of("notice.reveal")))
+	if got := p.seen(ann(), c.Number); got.Stage != desk.StageAnswered || len(p.mail.Of("notice.reveal")) != 1 || len(p.sms.Of("notice.reveal")) != 1 {
+		t.Errorf("stage %s, %d notices", got.Stage, len(p.mail.Of("notice.reveal")))
 	}
 	if _, err := p.reveal(ann(), c.Number, b.challenge(t, recovery.PurposePassword).String()); !errors.Is(err, rekey.ErrConflict) {
 		t.Errorf("a second answer: %v", err)
@@ -91,16 +91,16 @@ func TestAnswerIsSplit(t *testing.T) {
 func TestMailDownAtOpen(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	p.mail.setDown(true)
-	p.sms.setDown(true)
+	p.mail.SetDown(true)
+	p.sms.SetDown(true)
 	b := p.enrol(ownerOfAll())
 	c := p.openCase(ann(), b, "+49 171 5550123")
 	p.flush()
-	p.mail.setDown(false)
+	p.mail.SetDown(false)
 	if _, err := p.desk.SendCode(t.Context(), ann(), c.Number, byMail); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.readOut(c.Number, codeIn(p.mail.of("code")[0].Text)); err != nil {
+	if err := p.readOut(c.Number, codeIn(p.mail.Of("code")[0].Text)); err != nil {
 		t.Fatal(err)
 	}
 	p.add(ann(), c.Number, desk.EvidenceCallback)
@@ -132,8 +132,8 @@ func TestHalfThatCannotBeSent(t *testing.T) {
 	p := newPlace(t)
 	b := p.enrol(ownerOfAll())
 	c := p.ready(b, "+49 171 5550123")
-	p.mail.setDown(true)
-	p.sms.setDown(true)
+	p.mail.SetDown(true)
+	p.sms.SetDown(true)
 	ch := b.challenge(t, recovery.PurposePassword).String()
 	out, err := p.reveal(ann(), c.Number, ch)
 	if !errors.Is(err, rekey.ErrUnreachable) || len(out.Groups) != 0 {
@@ -147,7 +147,7 @@ func TestHalfThatCannotBeSent(t *testing.T) {
 	if p.recorded(0, "half.sent", "failed") != 1 || p.seen(ann(), c.Number).Stage != desk.StageChallenge {
 		t.Errorf("stage %s", p.seen(ann(), c.Number).Stage)
 	}
-	p.mail.setDown(false)
+	p.mail.SetDown(false)
 	next := b.challenge(t, recovery.PurposePassword).String()
 	_, err = p.reveal(ann(), c.Number, next)
 	isKind(t, "at once", err, rekey.ErrBudget)
@@ -345,7 +345,7 @@ func TestFrozenWhileItIsSent(t *testing.T) {
 	p := newPlace(t)
 	b := p.enrol(ownerOfAll())
 	c := p.ready(b, "+49 171 5550123")
-	token := p.token(p.mail.of("notice.open")[0])
+	token := p.token(p.mail.Of("notice.open")[0])
 	p.reopen(func(o *desk.Options) {
 		o.Mail = tripped{p.mail, func() {
 			if _, err := p.desk.OwnerNotMe(t.Context(), token); err != nil {

@@ -58,7 +58,7 @@ func TestNoSecretIsStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.sms.setDown(true) // what waits lies in the outbox
+	p.sms.SetDown(true) // what waits lies in the outbox
 	p.flush()
 	told, err := json.Marshal([]any{out, p.seen(ann(), c.Number), p.seen(sue(), c.Number)})
 	if err != nil {
@@ -86,11 +86,11 @@ func TestNoSecretIsStored(t *testing.T) {
 		"the caller's end":      "5550123",
 		"the support phrase":    phrases.Support.Reveal(),
 		"the duress word":       phrases.Duress.Reveal(),
-		"the number":            codeIn(p.mail.of("code")[0].Text),
+		"the number":            codeIn(p.mail.Of("code")[0].Text),
 	}
 	secrets["the number in one"] = strings.ReplaceAll(secrets["the number"], " ", "")
 	links := 0
-	for _, m := range append(p.mail.of(""), p.sms.of("")...) {
+	for _, m := range append(p.mail.Of(""), p.sms.Of("")...) {
 		token := p.token(m).Reveal()
 		links++
 		secrets["the link of a message "+m.Kind+" to "+m.To] = token
@@ -99,7 +99,7 @@ func TestNoSecretIsStored(t *testing.T) {
 		t.Errorf("%d links", links)
 	}
 	wantNowhere(t, p.dir, log.b.String(), secrets)
-	halfSeen, err := p.desk.OwnerHalf(t.Context(), p.token(p.mail.of("half")[0]))
+	halfSeen, err := p.desk.OwnerHalf(t.Context(), p.token(p.mail.Of("half")[0]))
 	if err != nil || strings.Join(texts(halfSeen), "-") != half {
 		t.Fatalf("the owner does not get their half: %v", err)
 	}

@@ -3,8 +3,6 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -186,37 +184,17 @@ type box struct {
 
 func newBox(t *testing.T) *box {
 	t.Helper()
-	b := &box{kDev: make([]byte, recovery.KeySize)}
-	_, _ = rand.Read(b.kDev)
-	var err error
-	if b.id, err = recovery.NewDeviceID(nil); err != nil {
-		t.Fatal(err)
-	}
-	if b.keys, err = recovery.NewKeys(b.kDev); err != nil {
-		t.Fatal(err)
-	}
-	return b
+	r := office.NewRecorder(t)
+	return &box{id: r.ID, kDev: r.KDev, keys: r.Keys}
+}
+
+func (b *box) recorder() office.Recorder {
+	return office.Recorder{ID: b.id, KDev: b.kDev, Keys: b.keys}
 }
 
 func (p *place) enrolment(b *box) []byte {
 	p.t.Helper()
-	text, err := os.ReadFile(filepath.Join(p.dir, desk.PublicKeyFile))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	key, err := recovery.ParseDeskKey(text)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	enc, sealed, err := recovery.SealEnrolment(key, b.id, 0, b.kDev)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	file, err := json.Marshal(recovery.Enrolment{Format: recovery.EnrolmentFormat, DeviceID: b.id, Model: "N841", Serial: "ND000000000001", Enc: enc, Sealed: sealed})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return file
+	return b.recorder().Enrolment(p.t, p.dir, 0)
 }
 
 func ownerOfAll() api.Owner {
@@ -245,15 +223,7 @@ func (b *box) challenge(t *testing.T) recovery.Challenge {
 
 func (b *box) qr(t *testing.T, ch recovery.Challenge) string {
 	t.Helper()
-	q, err := b.keys.SignQR(recovery.QR{Desk: "desk.example.org", DeviceID: b.id, Challenge: ch})
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := q.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return b.recorder().QR(t, "desk.example.org", ch)
 }
 
 // openCase opens a case about a recorder.
@@ -279,7 +249,7 @@ func (p *place) code(number int64) string {
 // awaitStage waits until a case is at a stage: a notice is sent in the background.
 func (p *place) awaitStage(c *client.Client, number int64, want desk.Stage) desk.Case {
 	p.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		of, err := c.Case(p.t.Context(), number)
 		if err != nil {
 			p.t.Fatal(err)

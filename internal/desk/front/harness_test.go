@@ -2,8 +2,6 @@ package front_test
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,13 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"rekey"
 	"rekey/internal/argon"
 	"rekey/internal/desk"
 	"rekey/internal/desk/courier"
 	"rekey/internal/desk/front"
 	"rekey/internal/desk/staff"
 	"rekey/internal/rekeytest/browser"
+	"rekey/internal/rekeytest/office"
 	"rekey/recovery"
 )
 
@@ -37,43 +35,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// mailbag is a mail server or an SMS provider that keeps what it carried, and
-// can be down.
-type mailbag struct {
-	mu   sync.Mutex
-	down bool
-	all  []courier.Message
-}
-
-// Carry keeps the message.
-func (m *mailbag) Carry(_ context.Context, msg courier.Message) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.down {
-		return fmt.Errorf("%w: the mail is down", rekey.ErrUnreachable)
-	}
-	m.all = append(m.all, msg)
-	return nil
-}
-
-func (m *mailbag) setDown(down bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.down = down
-}
+// mailbag carries what the desk sends.
+type mailbag struct{ office.Bag }
 
 // newest is the newest message of a kind.
 func (m *mailbag) newest(t testing.TB, kind string) courier.Message {
 	t.Helper()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for i := range m.all {
-		if msg := m.all[len(m.all)-1-i]; msg.Kind == kind {
-			return msg
-		}
+	all := m.Of(kind)
+	if len(all) == 0 {
+		t.Fatalf("no message %q was carried", kind)
 	}
-	t.Fatalf("no message %q was carried", kind)
-	return courier.Message{}
+	return all[len(all)-1]
 }
 
 var eightDigits = regexp.MustCompile(`\b\d{4} ?\d{4}\b`)
@@ -110,13 +82,17 @@ func newHouse(t *testing.T, also ...func(*desk.Options)) *house {
 	for _, change := range also {
 		change(&o)
 	}
+	// Made here and not copied: in these tests people register their passkeys in the browser.
 	if _, err := desk.Init(t.Context(), h.dir, "root", o); err != nil {
 		t.Fatal(err)
 	}
 	if h.desk, err = desk.Open(t.Context(), h.dir, o); err != nil {
 		t.Fatal(err)
 	}
-	for name, role := range map[string]staff.Role{"ann": staff.RoleAgent, "bob": staff.RoleAgent, "carol": staff.RoleApprover, "sue": staff.RoleSupervisor, "otto": staff.RoleAuditor} {
+	for name, role := range office.People() {
+		if role == staff.RoleAdministrator {
+			continue // Init made root
+		}
 		if err := h.desk.AddAgent(t.Context(), desk.Operator(), name, role, desk.StepUp{}); err != nil {
 			t.Fatal(err)
 		}
@@ -164,32 +140,8 @@ func (h *house) enrol(owner desk.Owner) *box {
 // newBox makes a recorder, and the file that enrols it.
 func (h *house) newBox() (*box, []byte) {
 	h.t.Helper()
-	b := &box{kDev: make([]byte, recovery.KeySize)}
-	_, _ = rand.Read(b.kDev)
-	var err error
-	if b.id, err = recovery.NewDeviceID(nil); err != nil {
-		h.t.Fatal(err)
-	}
-	if b.keys, err = recovery.NewKeys(b.kDev); err != nil {
-		h.t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(h.dir, desk.PublicKeyFile))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	key, err := recovery.ParseDeskKey(text)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	enc, sealed, err := recovery.SealEnrolment(key, b.id, 0, b.kDev)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	file, err := json.Marshal(recovery.Enrolment{Format: recovery.EnrolmentFormat, DeviceID: b.id, Model: "N841", Serial: "ND000000000001", Enc: enc, Sealed: sealed})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return b, file
+	r := office.NewRecorder(h.t)
+	return &box{id: r.ID, kDev: r.KDev, keys: r.Keys}, r.Enrolment(h.t, h.dir, 0)
 }
 
 // challenge is the next challenge of the recorder.
@@ -206,15 +158,7 @@ func (b *box) challenge(t *testing.T) recovery.Challenge {
 // qr is the QR text of a challenge.
 func (b *box) qr(t *testing.T, h *house, ch recovery.Challenge) string {
 	t.Helper()
-	q, err := b.keys.SignQR(recovery.QR{Desk: strings.TrimPrefix(h.base, "http://"), DeviceID: b.id, Challenge: ch})
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := q.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return office.Recorder{ID: b.id, KDev: b.kDev, Keys: b.keys}.QR(t, strings.TrimPrefix(h.base, "http://"), ch)
 }
 
 // answer is the recorder's own, in groups.

@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"rekey/internal/desk"
+	"rekey/internal/desk/courier"
 	"rekey/internal/desk/staff"
 	"rekey/internal/rekeytest/browser"
 	"rekey/recovery"
@@ -46,14 +48,7 @@ func (h *house) link(kind string) string {
 func (h *house) carried(kind string) {
 	h.t.Helper()
 	eventually(h.t, "a message "+kind, func() bool {
-		h.mail.mu.Lock()
-		defer h.mail.mu.Unlock()
-		for _, m := range h.mail.all {
-			if m.Kind == kind && strings.HasPrefix(m.To, "mailto:") {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(h.mail.Of(kind), func(m courier.Message) bool { return strings.HasPrefix(m.To, "mailto:") })
 	})
 }
 

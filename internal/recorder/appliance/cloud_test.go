@@ -154,7 +154,7 @@ func TestAppWay(t *testing.T) {
 
 func untilLinked(t *testing.T, b *recorder.Box) {
 	t.Helper()
-	over := time.After(20 * time.Second)
+	over := time.After(time.Minute)
 	for {
 		changed := b.CloudChanged()
 		if l, ok, err := b.CloudLink(); err != nil || ok && l.Linked {

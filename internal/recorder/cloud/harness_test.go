@@ -217,7 +217,7 @@ func (b *box) reboot() {
 // until waits for a change of the link that brings what is wanted.
 func (b *box) until(what string, is func(recorder.CloudLink, bool) bool) {
 	b.t.Helper()
-	over := time.After(20 * time.Second)
+	over := time.After(time.Minute)
 	for {
 		changed := b.CloudChanged()
 		l, ok, err := b.CloudLink()

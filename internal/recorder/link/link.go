@@ -44,6 +44,7 @@ const (
 	mostPause  = 5 * time.Minute
 	callTime   = 15 * time.Second
 	farewell   = 5 * time.Second
+	farewells  = 3
 )
 
 // New makes the client of a box. Nothing is sent until Pair, or until Run finds a link.
@@ -271,16 +272,14 @@ func (c *Client) follow(ctx context.Context, n *line, l recorder.CloudLink, s wi
 
 const resetWords = "the recorder was reset by its button"
 
-// leave says farewell for a link that the box has forgotten. It is said once:
-// where it does not arrive, the cloud sees no more of this recorder, and what it
-// still holds opens nothing.
+// leave says farewell for a link that the box has forgotten, a few times where it
+// does not arrive. Where it never does, the cloud sees no more of this recorder,
+// and what it still holds opens nothing.
 func (c *Client) leave(ctx context.Context, n *line, old recorder.CloudLink) {
 	now, linked, err := c.standing()
 	if err != nil || linked && now.Key.Equal(old.Key) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, farewell)
-	defer cancel()
 	why := "unlinked at the recorder"
 	switch {
 	case old.Former:
@@ -288,9 +287,22 @@ func (c *Client) leave(ctx context.Context, n *line, old recorder.CloudLink) {
 	case !c.box.Initialised():
 		why = resetWords
 	}
-	if err := n.say(ctx, old, wire.PathUnlink, wire.Unlink{Why: why}, nil); err != nil {
-		c.log.Warn("the cloud was not told that the link is over", "cloud", old.URL, "error", err)
+	for range farewells {
+		if err = n.farewell(ctx, old, why); err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(c.pause):
+		}
 	}
+	c.log.Warn("the cloud was not told that the link is over", "cloud", old.URL, "error", err)
+}
+
+func (n *line) farewell(ctx context.Context, old recorder.CloudLink, why string) error {
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	return n.say(ctx, old, wire.PathUnlink, wire.Unlink{Why: why}, nil)
 }
 
 func (n *line) about(ctx context.Context) (about wire.Cloud, err error) {

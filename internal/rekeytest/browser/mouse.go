@@ -134,11 +134,11 @@ func (tab *Tab) at(what, script string) (x, y float64) {
 	return found[0], found[1]
 }
 
-// Until waits until a condition in the page's script holds, for 20 seconds at
+// Until waits until a condition in the page's script holds, for a minute at
 // most. Another page may come meanwhile.
 func (tab *Tab) Until(condition string) {
 	tab.t.Helper()
-	const most = 20 * time.Second
+	const most = time.Minute
 	script := fmt.Sprintf(`new Promise((done) => {
 		const until = performance.now() + %d;
 		const look = () => {

@@ -192,7 +192,7 @@ func (s *Server) To(address string) []Letter {
 // Until waits for a message that says so; white space does not count.
 func (s *Server) Until(says string) Letter {
 	s.tb.Helper()
-	over := time.After(20 * time.Second)
+	over := time.After(time.Minute)
 	for {
 		for _, l := range slices.Backward(s.All()) {
 			if strings.Contains(strings.Join(strings.Fields(l.Body), " "), says) {

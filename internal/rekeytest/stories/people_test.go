@@ -61,7 +61,7 @@ func onCase(least int, do func(s *stage, p *person, number int64, args []string)
 
 // settled is the case once its notices have left, which takes a moment; with the mail down they stay.
 func (s *stage) settled(p *person, c desk.Case) (string, error) {
-	for end := time.Now().Add(20 * time.Second); c.Stage == desk.StageTelling && !s.mailDown && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); c.Stage == desk.StageTelling && !s.mailDown && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		var err error
 		if c, err = p.client.Case(s.ctx, c.Number); err != nil {
 			return "", err

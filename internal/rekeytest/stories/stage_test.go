@@ -2,14 +2,11 @@ package stories
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -197,36 +194,13 @@ func (f *flash) Save(rec recovery.Record) error { f.rec = rec; return nil }
 
 // sell makes a recorder and enrols it for an owner.
 func (s *stage) sell(addresses []string) (*box, error) {
-	kDev := make([]byte, recovery.KeySize)
-	_, _ = rand.Read(kDev)
-	b := &box{flash: new(flash), owner: addresses}
-	var err error
-	if b.id, err = recovery.NewDeviceID(nil); err != nil {
-		return nil, err
-	}
-	if b.keys, err = recovery.NewKeys(kDev); err != nil {
-		return nil, err
-	}
+	r := office.NewRecorder(s.tb)
+	b := &box{id: r.ID, keys: r.Keys, flash: new(flash), owner: addresses}
 	if err := b.boot(&s.clock); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(filepath.Join(s.dir, desk.PublicKeyFile))
-	if err != nil {
-		return nil, err
-	}
-	key, err := recovery.ParseDeskKey(text)
-	if err != nil {
-		return nil, err
-	}
-	enc, sealed, err := recovery.SealEnrolment(key, b.id, 0, kDev)
-	if err != nil {
-		return nil, err
-	}
-	file, err := json.Marshal(recovery.Enrolment{Format: recovery.EnrolmentFormat, DeviceID: b.id, Model: "N841", Serial: "ND000000000001", Enc: enc, Sealed: sealed})
-	if err != nil {
-		return nil, err
-	}
-	_, err = s.desk.Enrol(s.ctx, desk.Operator(), file, desk.Owner{Name: "Petra Example", Since: s.clock.Now().AddDate(-1, 0, 0), Addresses: addresses})
+	_, err := s.desk.Enrol(s.ctx, desk.Operator(), r.Enrolment(s.tb, s.dir, 0),
+		desk.Owner{Name: "Petra Example", Since: s.clock.Now().AddDate(-1, 0, 0), Addresses: addresses})
 	return b, err
 }
 
