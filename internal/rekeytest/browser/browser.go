@@ -151,6 +151,8 @@ type Tab struct {
 	// next Look on.
 	Moving bool
 
+	noScript bool // see WithoutScript
+
 	mu       sync.Mutex
 	breaches []string // of the Content-Security-Policy
 }
@@ -229,6 +231,9 @@ func (tab *Tab) Look(l Look) {
 	})
 	if err != nil {
 		tab.t.Fatalf("emulate %s: %v", scheme, err)
+	}
+	if tab.noScript {
+		return // nothing of the page can tell when it was drawn, or moves because of it
 	}
 	// The page hears of its new size with the next picture, and may move what is on it.
 	const drawn = `new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(() => done(true))); setTimeout(done, 500, false); })`

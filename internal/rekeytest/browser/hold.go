@@ -63,6 +63,7 @@ func (tab *Tab) WithoutScript() {
 	if _, err := chromedp.Call(tab.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		tab.t.Fatalf("do without script: %v", err)
 	}
+	tab.noScript = true
 }
 
 // Focus gives an element the keyboard.
