@@ -104,14 +104,13 @@ func TestSupervisor(t *testing.T) {
 	sue.Wants("Open cases", "ann", "Case 1", "Case 2", "Logged in", "bob")
 	sue.look("team")
 	sue.Pick(`form[action="/team/1"] select`, "bob")
-	sue.Tick(`form[action="/team/1"] button`)
-	sue.Until(`document.querySelector("main").innerText.includes("bob")`)
+	sue.Follow(`form[action="/team/1"] button`)
 	eventually(t, "case 1 is bob's", func() bool {
 		c, err := h.desk.Case(t.Context(), atDesk("otto", staff.RoleAuditor), 1)
 		return err == nil && c.WorkedBy == "bob"
 	})
 	sue.Open(h.base + "/team")
-	sue.Tick(`button[aria-label="End the session of bob"]`)
+	sue.Follow(`button[aria-label="End the session of bob"]`)
 	eventually(t, "bob's session is over", func() bool { return len(h.desk.Staff().Sessions("bob", nil)) == 0 })
 	bob.Open(h.base + "/cases")
 	if bob.Path() != "/login" {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -242,10 +243,38 @@ func (tab *Tab) Look(l Look) {
 	}
 }
 
-// Open goes to an address and waits until the page is loaded.
+// Open goes to an address and waits until the page is loaded. Where the page that
+// was open moves on at the same moment, because it follows the answer to a form,
+// Chromium takes that for the newer wish: a person would enter the address again,
+// and so does Open.
 func (tab *Tab) Open(url string) {
 	tab.t.Helper()
-	tab.do("open "+url, chromedp.Navigate(url))
+	var asked page.NavigateResult
+	navigate := chromedp.Func(func(ctx context.Context, t *chromedp.Target) (err error) {
+		asked, err = cdp.Call(ctx, t, page.Navigate, page.NavigateParams{URL: url})
+		if err == nil && asked.ErrorText != "" {
+			err = &chromedp.LoadError{ErrorText: asked.ErrorText}
+		}
+		return err
+	})
+	var load *chromedp.LoadError
+	for range 5 {
+		_, err := chromedp.RunResponse(tab.ctx, navigate)
+		if errors.As(err, &load) && load.ErrorText == "net::ERR_ABORTED" {
+			continue
+		}
+		if err != nil {
+			tab.t.Fatalf("open %s: %v", url, err)
+		}
+		got, err := chromedp.Call(tab.ctx, page.GetFrameTree, cdp.Empty{})
+		if err != nil {
+			tab.t.Fatalf("open %s: %v", url, err)
+		}
+		if now := got.FrameTree.Frame.LoaderID; asked.LoaderID == "" || asked.LoaderID == now {
+			return // none is a place in the page that was open
+		}
+	}
+	tab.t.Fatalf("open %s: the page moves on by itself", url)
 }
 
 // Press clicks the link or button that is called text and waits for the page
@@ -280,13 +309,19 @@ func (tab *Tab) Text(css string) string {
 	return s
 }
 
-// Wants fails the test unless the page's main part shows each text.
+// Wants waits until the page's main part shows each text, and fails the test when
+// it does not.
 func (tab *Tab) Wants(texts ...string) {
 	tab.t.Helper()
-	got := strings.Join(strings.Fields(tab.Text("main")), " ")
-	for _, want := range texts {
-		if !strings.Contains(got, want) {
-			tab.t.Fatalf("the page %s does not show %q", tab.Path(), want)
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		got, err := chromedp.Run(tab.ctx, chromedp.Text(chromedp.CSS("main")))
+		got = strings.Join(strings.Fields(got), " ")
+		missing := slices.DeleteFunc(slices.Clone(texts), func(want string) bool { return strings.Contains(got, want) })
+		switch {
+		case err == nil && len(missing) == 0:
+			return
+		case tab.ctx.Err() != nil || time.Now().After(end):
+			tab.t.Fatalf("the page %s does not show %q (%v)", tab.Path(), missing, err)
 		}
 	}
 }
