@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite" // registers the driver "sqlite"
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"rekey"
@@ -29,8 +29,9 @@ import (
 // readers is how many transactions may read at the same time.
 const readers = 4
 
-// busy is how long a connection waits for another process that writes.
-const busy = 10 * time.Second
+// busy is how long a connection waits for another process that writes. On a slow
+// disk that takes seconds, and SQLite keeps no turn among those who wait.
+const busy = time.Minute
 
 // DB is one database: a pool with one connection that writes, so that writers
 // queue in the program instead of failing in the file, and a pool that reads.
@@ -84,7 +85,11 @@ func connect(path, options string) (*sql.DB, error) {
 		Path:     filepath.ToSlash(abs),
 		RawQuery: fmt.Sprintf("_pragma=busy_timeout(%d)&%s", busy.Milliseconds(), options),
 	}
-	return sql.Open("sqlite", dsn.String())
+	c, err := newKeeping(dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(c), nil
 }
 
 func migrate(ctx context.Context, db *sql.DB, migrations fs.FS) error {

@@ -75,7 +75,7 @@ func TestOpenSetsWhatTheDeskRestsOn(t *testing.T) {
 		t.Errorf("mode %v: %v", info.Mode(), err)
 	}
 	err := d.Tx(t.Context(), func(tx *sql.Tx) error {
-		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000"} {
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "60000"} {
 			var got string
 			if err := tx.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s is %q, want %q: %v", pragma, got, want, err)
