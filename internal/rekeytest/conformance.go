@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"rekey"
+	"rekey/internal/rekeytest/loopback"
 )
 
 // Box is a recorder that is switched on, as a suite needs to know it.
@@ -380,7 +381,14 @@ func settings(t *testing.T, d rekey.Driver, b Box) {
 }
 
 func notARecorder(t *testing.T, d rekey.Driver) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<title>shop</title>") }))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<title>shop</title>") }))
+	l, err := net.Listen("tcp", net.JoinHostPort(loopback.Own().String(), "0")) // its port stays free behind it
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Listener.Close()
+	s.Listener = l
+	s.Start()
 	at := targetOf(t, s.Listener.Addr())
 	if id, err := d.Identify(t.Context(), at); !errors.Is(err, rekey.ErrNotRecorder) {
 		t.Errorf("a web shop: %+v: %v", id, err)

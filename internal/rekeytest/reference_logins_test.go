@@ -63,7 +63,7 @@ func (l *behindLine) breakLogins(t *testing.T, name string, right bool, login fu
 	for nth := 1; nth <= requests; nth++ {
 		for _, f := range lineFaults {
 			last := nth == requests
-			if (f == PowerCut || f == Reboot) && !last || f == Stall && last && right && name != "open" {
+			if (f == PowerCut || f == Reboot) && !last || f == Stall && last && right && (name != "open" || l.face != recorder.FaceN841) {
 				continue // a logout that is not answered is waited for, which is seen once
 			}
 			t.Run(fmt.Sprintf("%s, right %t, %s at %d", name, right, f, nth), func(t *testing.T) {

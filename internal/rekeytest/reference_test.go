@@ -34,6 +34,10 @@ var molds struct {
 
 const refDays = 2
 
+// envelopeKey is the key of all recorders here: to make one at each of their hundreds
+// of boots was a fifth of the work of these tests.
+var envelopeKey = sync.OnceValues(lan.NewEnvelopeKey)
+
 var cheap = &argon.Cost{Passes: 1, KiB: 64, Threads: 1}
 
 // accountsOf are the two administrators of a face, and a password that its rule
@@ -139,7 +143,11 @@ func copyOf(t *testing.T, to, from string) {
 
 func (r *referenceBox) on(t *testing.T) {
 	t.Helper()
-	running, err := appliance.Start(t.Context(), r.dir, appliance.Options{Log: quiet(), Box: recorder.Options{Argon: cheap}, Trouble: &r.trouble})
+	key, err := envelopeKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	running, err := appliance.Start(t.Context(), r.dir, appliance.Options{Log: quiet(), Box: recorder.Options{Argon: cheap}, Trouble: &r.trouble, EnvelopeKey: key})
 	if err != nil {
 		t.Fatal(err)
 	}

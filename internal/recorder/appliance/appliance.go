@@ -5,6 +5,7 @@ package appliance
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,8 @@ type Options struct {
 	Log          *slog.Logger
 	Box          recorder.Options
 	Trouble      *lan.Trouble // for tests: what is wrong with the recorder; nil = nothing
+
+	EnvelopeKey *rsa.PrivateKey // for tests: see lan.Listeners; nil = a new one at each boot
 }
 
 // Ready tells where a running recorder is reached. It holds the seat token:

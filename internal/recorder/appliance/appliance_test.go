@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/clips"
 	"rekey/internal/recorder/lan"
+	"rekey/internal/rekeytest/loopback"
 )
 
 const password = "first-Pass-1"
@@ -44,6 +46,10 @@ func made(t *testing.T) string {
 func start(t *testing.T, dir string, o Options) *Running {
 	t.Helper()
 	o.Box.Argon = &cheap
+	if o.Listen == (Addresses{}) { // its ports must be free when it is switched on again
+		at := netip.AddrPortFrom(loopback.Own(), 0).String()
+		o.Listen = Addresses{HTTP: at, HTTPS: at, RTSP: at, SDK: at, Discovery: at, Seat: at}
+	}
 	r, err := Start(context.Background(), dir, o)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +60,7 @@ func start(t *testing.T, dir string, o Options) *Running {
 
 func status(t *testing.T, url string) int {
 	t.Helper()
-	c := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := c.Get(url)
 	if err != nil {
 		t.Fatal(err)

@@ -68,7 +68,7 @@ func (b *boot) serve(ctx context.Context, entry *seat.Entry, o Options, failed f
 	g, ctx := errgroup.WithContext(ctx)
 	d := b.doors
 	g.Go(func() error {
-		return lan.Serve(ctx, b.box, b.footage, lan.Listeners{HTTP: d.http, HTTPS: d.https, RTSP: d.rtsp, SDK: d.sdk, Discovery: d.discovery, Log: o.Log, Trouble: o.Trouble})
+		return lan.Serve(ctx, b.box, b.footage, lan.Listeners{HTTP: d.http, HTTPS: d.https, RTSP: d.rtsp, SDK: d.sdk, Discovery: d.discovery, Log: o.Log, Trouble: o.Trouble, EnvelopeKey: o.EnvelopeKey})
 	})
 	g.Go(func() error { return b.cloud.Run(ctx) })
 	g.Go(func() error { return b.backups.Run(ctx) })

@@ -24,11 +24,15 @@ import (
 	"rekey/internal/recorder"
 	"rekey/internal/recorder/cloud"
 	"rekey/internal/recorder/link"
+	"rekey/internal/rekeytest/browser"
 	"rekey/internal/rekeytest/mailbox"
 	"rekey/recovery"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// chromium is the browser of all tests here.
+var chromium browser.Shared
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(chromium.Around(m)) }
 
 const (
 	ownerAddress  = "petra@example.org"

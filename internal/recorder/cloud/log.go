@@ -20,12 +20,19 @@ const nobody = "nobody"
 func openLog(ctx context.Context, dir string, now func() time.Time) (*seclog.Log, error) {
 	id := make([]byte, 8)
 	_, _ = rand.Read(id) // never fails
+	open := func(ctx context.Context) (*seclog.Log, error) {
+		log, err := seclog.Open(ctx, dir, seclog.Options{Now: now})
+		if errors.Is(err, fs.ErrNotExist) { // its name is drawn once, when it is made
+			log, err = seclog.OpenOrCreate(ctx, dir, "rekey/cloud/"+hex.EncodeToString(id), seclog.Options{Now: now})
+		}
+		return log, err
+	}
 	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	brief, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	log, err := seclog.Open(ctx, dir, seclog.Options{Now: now})
-	if errors.Is(err, fs.ErrNotExist) { // its name is drawn once, when it is made
-		log, err = seclog.OpenOrCreate(ctx, dir, "rekey/cloud/"+hex.EncodeToString(id), seclog.Options{Now: now})
+	log, err := open(brief)
+	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, seclog.ErrBusy) {
+		log, err = open(ctx) // nobody holds it: a slow disk, or much to settle
 	}
 	switch {
 	case errors.Is(err, seclog.ErrBusy):

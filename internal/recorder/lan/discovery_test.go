@@ -29,7 +29,7 @@ func (g *rig) ask(datagrams ...[]byte) []byte {
 	conn, err := net.Dial("udp4", g.l.Discovery.LocalAddr().String())
 	must(g.t, err)
 	defer conn.Close()
-	must(g.t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	must(g.t, conn.SetDeadline(time.Now().Add(time.Minute)))
 	for _, d := range datagrams {
 		_, err := conn.Write(d)
 		must(g.t, err)

@@ -36,11 +36,10 @@ type envelopes struct {
 	key func() (*rsa.PrivateKey, error)
 }
 
-func newEnvelopes() *envelopes {
-	return &envelopes{key: sync.OnceValues(func() (*rsa.PrivateKey, error) {
-		return rsa.GenerateKey(rand.Reader, rsaBits)
-	})}
-}
+func newEnvelopes() *envelopes { return &envelopes{key: sync.OnceValues(NewEnvelopeKey)} }
+
+// NewEnvelopeKey makes the RSA key of one boot. It takes a good part of a second.
+func NewEnvelopeKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, rsaBits) }
 
 func rpcEncryptInfo(c *rpcCall) (any, any, error) {
 	key, err := c.envelopes.key()

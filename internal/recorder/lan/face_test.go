@@ -435,7 +435,7 @@ func TestSDKPortIsOpenAndSilent(t *testing.T) {
 	if !strings.Contains(table, "TCPPort="+port+"\r\n") || !strings.Contains(table, "MaxConnections=20\r\n") {
 		t.Errorf("%s, port %s", table, port)
 	}
-	c := &http.Client{Timeout: 5 * time.Second}
+	c := &http.Client{Timeout: time.Minute}
 	if res, err := c.Get("http://" + g.l.SDK.Addr().String()); err == nil {
 		_ = res.Body.Close()
 		t.Error("the SDK port speaks HTTP")

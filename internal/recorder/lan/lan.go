@@ -16,6 +16,7 @@ package lan
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"log/slog"
 	"net"
@@ -39,6 +40,10 @@ type Listeners struct {
 	Discovery net.PacketConn
 	Log       *slog.Logger // what the doors do; nil = nowhere. Holds no secrets
 	Trouble   *Trouble     // for tests; nil = none
+
+	// EnvelopeKey is for tests that switch a recorder on very often; nil = a new key
+	// for this boot, see NewEnvelopeKey.
+	EnvelopeKey *rsa.PrivateKey
 }
 
 // lan is one boot of the doors. All of them count on the same box.
@@ -85,6 +90,9 @@ func newLAN(box *recorder.Box, footage *clips.Store, log *slog.Logger) *lan {
 func Serve(ctx context.Context, box *recorder.Box, footage *clips.Store, l Listeners) error {
 	s := newLAN(box, footage, l.Log)
 	s.trouble = l.Trouble
+	if l.EnvelopeKey != nil {
+		s.envelopes.key = func() (*rsa.PrivateKey, error) { return l.EnvelopeKey, nil }
+	}
 	s.ports = recorder.Ports{HTTP: tcpPort(l.HTTP), HTTPS: tcpPort(l.HTTPS), RTSP: tcpPort(l.RTSP), SDK: tcpPort(l.SDK), Host: hostOf(l.HTTP)}
 	box.Serving(s.ports)
 	g, ctx := errgroup.WithContext(ctx)

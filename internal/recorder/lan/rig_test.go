@@ -58,7 +58,7 @@ func newRigOf(t *testing.T, c recorder.Config) *rig {
 	store, err := clips.Open(recorder.FootageDir(dir), box)
 	must(t, err)
 	g := &rig{t: t, box: box, clips: store, http: &http.Client{
-		Timeout:   20 * time.Second,
+		Timeout:   2 * time.Minute,
 		Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 	}}
 	g.l = Listeners{HTTP: listen(t), RTSP: listen(t), Trouble: &Trouble{}}

@@ -40,7 +40,7 @@ func (g *rig) dialRTSP() *rtspClient {
 	conn, err := net.Dial("tcp", g.l.RTSP.Addr().String())
 	must(g.t, err)
 	g.t.Cleanup(func() { _ = conn.Close() })
-	must(g.t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	must(g.t, conn.SetDeadline(time.Now().Add(2*time.Minute)))
 	return &rtspClient{g: g, conn: conn, r: bufio.NewReader(conn)}
 }
 

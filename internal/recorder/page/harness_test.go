@@ -44,8 +44,10 @@ type bench struct {
 	box         *recorder.Box
 	clips       *clips.Store
 	dir         string
-	http, https string // base URLs
-	skew        atomic.Int64
+	http, https string       // base URLs
+	skew        atomic.Int64 // added to the box's clocks
+	begun       time.Time
+	stood       atomic.Int64 // when they were stopped; 0: they go
 	log         *logBuffer
 	handler     http.Handler
 	off         context.CancelFunc
@@ -88,11 +90,11 @@ func newBench(t *testing.T, c recorder.Config) *bench {
 	}
 	_, err := recorder.Init(n.dir, c)
 	must(t, err)
-	started := time.Now()
+	n.begun = time.Now()
 	n.box, err = recorder.Open(n.dir, recorder.Options{
 		Argon: cheap,
-		Now:   func() time.Time { return time.Now().Add(time.Duration(n.skew.Load())) },
-		Clock: func() time.Duration { return time.Since(started) + time.Duration(n.skew.Load()) },
+		Now:   func() time.Time { return n.begun.Add(n.elapsed()) },
+		Clock: n.elapsed,
 	})
 	must(t, err)
 	t.Cleanup(func() { must(t, n.box.Close()) })
@@ -135,7 +137,7 @@ func (n *bench) serve(t *testing.T) {
 
 func serve(t *testing.T, l net.Listener, h http.Handler) {
 	t.Helper()
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -155,6 +157,18 @@ func listen(t *testing.T) net.Listener {
 	must(t, err)
 	return l
 }
+
+func (n *bench) elapsed() time.Duration {
+	gone := time.Duration(n.stood.Load())
+	if gone == 0 {
+		gone = time.Since(n.begun)
+	}
+	return gone + time.Duration(n.skew.Load())
+}
+
+// stop stops the box's clocks: from now on only pass moves them, however long the
+// machine takes for what happens between.
+func (n *bench) stop() { n.stood.CompareAndSwap(0, int64(time.Since(n.begun))) }
 
 // pass lets time go by for the box.
 func (n *bench) pass(d time.Duration) { n.skew.Add(int64(d)) }
@@ -330,6 +344,7 @@ func newAuthenticator(t *testing.T, n *bench, text string) *authenticator {
 	if _, err := base32.StdEncoding.DecodeString(u.Query().Get("secret")); err != nil || u.Scheme != "otpauth" {
 		t.Fatal("the QR code is not that of an authenticator's key")
 	}
+	n.stop() // in the middle of a code's step, so to say
 	return &authenticator{u.Query().Get("secret"), n.box}
 }
 

@@ -14,7 +14,7 @@ import (
 func TestButtonWayByMouse(t *testing.T) {
 	t.Parallel()
 	g := plugIn(t)
-	tab := browser.Start(t).Tab(t)
+	tab := chromium.Tab(t)
 	g.sitDown(tab)
 	tab.AwaitText("The recorder is on.")
 	tab.Wants("It keeps recordings, but sealed", "the cloud link", "comes back locked")
@@ -64,7 +64,7 @@ func TestButtonWayByMouse(t *testing.T) {
 func TestPowerByMouse(t *testing.T) {
 	t.Parallel()
 	g := plugIn(t)
-	tab := browser.Start(t).Tab(t)
+	tab := chromium.Tab(t)
 	g.sitDown(tab)
 	tab.MouseDown("#power")
 	tab.AwaitText("The power button is held.")
@@ -99,7 +99,7 @@ func TestPowerByMouse(t *testing.T) {
 func TestHandsThatCannotHold(t *testing.T) {
 	t.Parallel()
 	g := plugIn(t)
-	tab := browser.Start(t).Tab(t)
+	tab := chromium.Tab(t)
 	g.sitDown(tab)
 	tab.Tick("#hold")
 	tab.AwaitText("The button is held.")
@@ -125,7 +125,7 @@ func TestHandsThatCannotHold(t *testing.T) {
 func TestWithoutScript(t *testing.T) {
 	t.Parallel()
 	g := plugIn(t)
-	tab := browser.Start(t).Tab(t)
+	tab := chromium.Tab(t)
 	g.sitDown(tab)
 	tab.WithoutScript()
 	tab.Open(g.Ready().Seat + "/panel")
@@ -153,7 +153,7 @@ func TestWithoutScript(t *testing.T) {
 func TestMonitorSeesThePower(t *testing.T) {
 	t.Parallel()
 	g := plugIn(t)
-	tab := browser.Start(t).Tab(t)
+	tab := chromium.Tab(t)
 	g.sitDown(tab)
 	tab.Open(g.Ready().Seat + "/?view=4")
 	tab.Wants("Live view")
@@ -172,7 +172,6 @@ func TestMonitorSeesThePower(t *testing.T) {
 func TestOtherWindowSees(t *testing.T) {
 	t.Parallel()
 	g := plugIn(t)
-	chromium := browser.Start(t)
 	one, other := chromium.Tab(t), chromium.Tab(t)
 	g.sitDown(one)
 	g.sitDown(other)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,10 +24,14 @@ import (
 	"rekey/internal/recorder/clips"
 	"rekey/internal/recorder/panel"
 	"rekey/internal/rekeytest/browser"
+	"rekey/internal/rekeytest/loopback"
 	"rekey/seclog"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// chromium is the browser of all tests here.
+var chromium browser.Shared
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(chromium.Around(m)) }
 
 const password = "first-Pass-1"
 
@@ -56,7 +61,8 @@ func (g *rig) again() {
 	g.t.Helper()
 	cheap := argon.Cheap()
 	clock := func() time.Duration { return time.Duration(g.elapsed.Load()) }
-	r, err := appliance.Start(context.Background(), g.dir, appliance.Options{Box: recorder.Options{Argon: &cheap, Clock: clock}})
+	at := netip.AddrPortFrom(loopback.Own(), 0).String() // its ports must be free when it is switched on again
+	r, err := appliance.Start(context.Background(), g.dir, appliance.Options{Listen: appliance.Addresses{HTTP: at, HTTPS: at, RTSP: at, SDK: at, Discovery: at, Seat: at}, Box: recorder.Options{Argon: &cheap, Clock: clock}})
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -104,7 +110,7 @@ func (g *rig) stranger() *window {
 	}
 	tr := &http.Transport{}
 	g.t.Cleanup(tr.CloseIdleConnections)
-	return &window{t: g.t, base: g.Ready().Seat, http: &http.Client{Jar: jar, Transport: tr, Timeout: 20 * time.Second}}
+	return &window{t: g.t, base: g.Ready().Seat, http: &http.Client{Jar: jar, Transport: tr, Timeout: 2 * time.Minute}}
 }
 
 // inFront has typed the seat token.

@@ -2,7 +2,6 @@ package seat
 
 import (
 	"bytes"
-	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -21,14 +20,7 @@ import (
 // chromium is the browser of all tests here.
 var chromium browser.Shared
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := chromium.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(chromium.Around(m).Run()) }
 
 // looks are those under which every page must be good.
 var looks = []browser.Look{browser.Desktop, browser.DesktopDark, browser.Phone, browser.PhoneDark}

@@ -47,6 +47,8 @@ type bench struct {
 	token rekey.Secret
 	keys  *recovery.Keys
 	skew  atomic.Int64 // added to the box's clocks
+	begun time.Time
+	stood atomic.Int64 // when they were stopped; 0: they go
 	log   *logBuffer
 	off   chan struct{} // closed: the recorder is switched off
 
@@ -88,11 +90,11 @@ func benchOf(t *testing.T, c recorder.Config) *bench {
 	if _, err := recorder.Init(n.dir, c); err != nil {
 		t.Fatal(err)
 	}
-	started := time.Now()
+	n.begun = time.Now()
 	box, err := recorder.Open(n.dir, recorder.Options{
 		Argon: cheap,
-		Now:   func() time.Time { return time.Now().Add(time.Duration(n.skew.Load())) },
-		Clock: func() time.Duration { return time.Since(started) + time.Duration(n.skew.Load()) },
+		Now:   func() time.Time { return n.begun.Add(n.elapsed()) },
+		Clock: n.elapsed,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +153,7 @@ func (n *bench) serve(t *testing.T) {
 		Footage: n.footage, Backup: n.backups,
 		Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -166,6 +168,18 @@ func (n *bench) serve(t *testing.T) {
 		<-done
 	})
 }
+
+func (n *bench) elapsed() time.Duration {
+	gone := time.Duration(n.stood.Load())
+	if gone == 0 {
+		gone = time.Since(n.begun)
+	}
+	return gone + time.Duration(n.skew.Load())
+}
+
+// stop stops the box's clocks: from now on only pass moves them, however long the
+// machine takes for what happens between.
+func (n *bench) stop() { n.stood.CompareAndSwap(0, int64(time.Since(n.begun))) }
 
 // pass lets time go by for the box.
 func (n *bench) pass(d time.Duration) { n.skew.Add(int64(d)) }

@@ -107,11 +107,7 @@ func TestLiveView(t *testing.T) {
 	}
 	const screen = ".monitor img"
 	first := tab.PictureOf(screen)
-	for tries := 0; bytes.Equal(first, tab.PictureOf(screen)); tries++ {
-		if tries == 20 {
-			t.Fatal("the pictures do not move")
-		}
-	}
+	eventually(t, "the pictures move", func() bool { return !bytes.Equal(first, tab.PictureOf(screen)) })
 	tab.Press("Hold pictures still")
 	if got := tab.Source(".monitor img"); !strings.HasPrefix(got, "/live.jpg?") {
 		t.Errorf("held still, the screen shows %s", got)

@@ -28,7 +28,7 @@ import (
 // How long a tab may be at work, and how long a page may take to come. Each ends
 // what hangs, well inside the limit of go test.
 const (
-	limit    = 5 * time.Minute
+	limit    = 10 * time.Minute
 	patience = time.Minute
 )
 
@@ -58,46 +58,6 @@ func start(t testing.TB, also ...chromedp.ExecAllocatorOption) *Browser {
 	return b
 }
 
-// Shared is one Chromium for all tests of a package. It starts with the first
-// tab; TestMain closes it. The zero value is ready.
-type Shared struct {
-	mu   sync.Mutex
-	b    *Browser
-	stop func() error
-}
-
-// Tab opens a tab in it.
-func (s *Shared) Tab(t testing.TB) *Tab {
-	t.Helper()
-	b, err := s.browser()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.Tab(t)
-}
-
-func (s *Shared) browser() (*Browser, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.b != nil {
-		return s.b, nil
-	}
-	var err error
-	s.b, s.stop, err = launch()
-	return s.b, err
-}
-
-// Close ends it, if it was started.
-func (s *Shared) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.b == nil {
-		return nil
-	}
-	s.b = nil
-	return s.stop()
-}
-
 func launch(also ...chromedp.ExecAllocatorOption) (b *Browser, stop func() error, err error) {
 	home, err := os.MkdirTemp("", "rekey") // short: Chromium makes a socket there
 	if err != nil {
@@ -117,7 +77,7 @@ func launch(also ...chromedp.ExecAllocatorOption) (b *Browser, stop func() error
 	stop = func() error {
 		err := chromedp.Cancel(ctx)
 		kill()
-		if err = errors.Join(err, os.RemoveAll(home)); err != nil {
+		if err = errors.Join(err, remove(home)); err != nil {
 			return fmt.Errorf("close chromium: %w", err)
 		}
 		return nil
@@ -126,6 +86,16 @@ func launch(also ...chromedp.ExecAllocatorOption) (b *Browser, stop func() error
 		return nil, nil, errors.Join(fmt.Errorf("start chromium (Debian package chromium): %w", err), stop())
 	}
 	return &Browser{ctx}, stop, nil
+}
+
+// remove removes the profile of a Chromium that has ended. Its last children may
+// still be writing there for a moment.
+func remove(home string) error {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if err := os.RemoveAll(home); err == nil || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 // Look is how the screen is: its size in CSS pixels, and light or dark.
@@ -281,14 +251,14 @@ func (tab *Tab) Open(url string) {
 // that follows. What stands in a menu is for Choose.
 func (tab *Tab) Press(text string) {
 	tab.t.Helper()
-	sel := `//button[normalize-space()="` + text + `"] | //a[normalize-space()="` + text + `"][not(starts-with(@role, "menuitem"))]`
-	tab.wait("press "+text, chromedp.Click(sel))
+	path := `//button[normalize-space()="` + text + `"] | //a[normalize-space()="` + text + `"][not(starts-with(@role, "menuitem"))]`
+	tab.wait("press "+text, tab.click(atXPath(path)))
 }
 
 // Tick clicks a box or another element that leads to no new page.
 func (tab *Tab) Tick(css string) {
 	tab.t.Helper()
-	tab.do("tick "+css, chromedp.Click(chromedp.CSS(css)))
+	tab.do("tick "+css, tab.click(atCSS(css)))
 }
 
 // Type types text into a field, after what is in it.
@@ -361,7 +331,7 @@ func (tab *Tab) PictureOf(css string) []byte {
 func (tab *Tab) wait(what string, a chromedp.Action[chromedp.Void]) {
 	tab.t.Helper()
 	every := func(page.EventLoadEventFired) bool { return true }
-	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	ctx, cancel := context.WithTimeout(tab.ctx, 2*patience)
 	defer cancel()
 	if _, err := chromedp.Run(ctx, chromedp.WaitEvent(page.LoadEventFired, every, a)); err != nil {
 		tab.t.Fatalf("%s on %s: %v", what, tab.Path(), err)

@@ -28,7 +28,7 @@ func TestTab(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		if r.URL.Path == "/dim" {
 			_, _ = fmt.Fprint(w, `<!DOCTYPE html><html lang="en"><title>Dim</title><style>@media (prefers-color-scheme: dark) { body { background: #111; color: #333 } }</style><main><h1>Dim</h1></main></html>`)

@@ -25,19 +25,14 @@ const (
 // RightClick presses the right button of the mouse in the middle of an element.
 func (tab *Tab) RightClick(css string) {
 	tab.t.Helper()
-	middle := fmt.Sprintf(`(() => { const b = document.querySelector(%q).getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()`, css)
-	at, err := chromedp.Run(tab.ctx, chromedp.Evaluate[[2]float64](middle))
-	if err != nil {
-		tab.t.Fatalf("find %s: %v", css, err)
-	}
-	tab.do("right click on "+css, chromedp.MouseClickXY(at[0], at[1], chromedp.ButtonRight))
+	tab.do("right click on "+css, tab.click(atCSS(css), chromedp.ButtonRight))
 }
 
 // Choose clicks an item of the menu that is open and waits for the page that
 // follows.
 func (tab *Tab) Choose(text string) {
 	tab.t.Helper()
-	tab.wait("choose "+text, chromedp.Click(`//*[starts-with(@role, "menuitem")][normalize-space()="`+text+`"]`))
+	tab.wait("choose "+text, tab.click(atXPath(`//*[starts-with(@role, "menuitem")][normalize-space()="`+text+`"]`)))
 }
 
 // Pick chooses one of the values that a list offers. The list itself is drawn by

@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -53,8 +52,7 @@ func (tab *Tab) StrikeKey(name string) {
 // that follows.
 func (tab *Tab) EnterByMouse() {
 	tab.t.Helper()
-	x, y := tab.at("the key Enter", keyOf("enter"))
-	tab.wait("click the key Enter", chromedp.MouseClickXY(x, y))
+	tab.wait("click the key Enter", tab.click(aim{script: keyOf("enter")}))
 }
 
 // strike clicks what it takes to type one character. Errors do not name it: it
@@ -83,11 +81,7 @@ func (tab *Tab) strike(css string, c rune) {
 
 // keyOf finds a key by what it types.
 func keyOf(key string) string {
-	quoted, err := json.Marshal(key)
-	if err != nil {
-		panic(err) // a string always is JSON
-	}
-	return fmt.Sprintf(`[...document.querySelectorAll("#keyboard [data-key]")].find((k) => k.dataset.key === %s)`, quoted)
+	return `[...document.querySelectorAll("#keyboard [data-key]")].find((k) => k.dataset.key === ` + quoted(key) + `)`
 }
 
 func (tab *Tab) has(key string) bool {
@@ -95,43 +89,10 @@ func (tab *Tab) has(key string) bool {
 	return tab.eval("String(Boolean("+keyOf(key)+"))") == "true"
 }
 
-// clickOn clicks the middle of what the script finds, where a person sees it:
-// what lies over it gets the click.
+// clickOn clicks the middle of what the script finds.
 func (tab *Tab) clickOn(what, script string) {
 	tab.t.Helper()
-	x, y := tab.at(what, script)
-	tab.do("click "+what, chromedp.MouseClickXY(x, y))
-}
-
-// at is where on the screen the middle of something is, once it stands still:
-// after a change of the screen's size, or under a list that has just grown, a
-// click on where it was would hit its neighbour.
-func (tab *Tab) at(what, script string) (x, y float64) {
-	tab.t.Helper()
-	found, err := chromedp.Run(tab.ctx, chromedp.Evaluate[[]float64](`(async () => {
-		const find = () => `+script+`;
-		if (!find()) return [];
-		const frame = () => new Promise((done) => { requestAnimationFrame(done); setTimeout(done, 250); });
-		let before = [];
-		for (let i = 0; i < 50; i++) {
-			const found = find();
-			if (!found) return [];
-			found.scrollIntoView({block: "nearest"});
-			const box = found.getBoundingClientRect();
-			const now = [box.x + box.width / 2, box.y + box.height / 2];
-			if (now[0] === before[0] && now[1] === before[1]) return now;
-			before = now;
-			await frame();
-		}
-		return before;
-	})()`, chromedp.EvalAwaitPromise))
-	if err != nil {
-		tab.t.Fatalf("find %s: %v", what, err)
-	}
-	if len(found) != 2 {
-		tab.t.Fatalf("find %s: it is not on the screen", what)
-	}
-	return found[0], found[1]
+	tab.do("click "+what, tab.click(aim{script: script}))
 }
 
 // Until waits until a condition in the page's script holds, for a minute at

@@ -11,7 +11,7 @@ const plays = `(async () => {
   const v = document.querySelector(%q);
   v.muted = true;
   try { await v.play(); } catch (e) { return "it does not play: " + e.message + (v.error ? ", " + v.error.message : ""); }
-  for (let i = 0; i < 100 && v.currentTime < 0.5 && !v.ended; i++) await new Promise((r) => setTimeout(r, 50));
+  for (let i = 0; i < 1200 && v.currentTime < 0.5 && !v.ended; i++) await new Promise((r) => setTimeout(r, 50));
   v.pause();
   if (v.error) return "it breaks off: " + v.error.message;
   if (v.currentTime < 0.5) return "it stands still at " + v.currentTime;

@@ -125,7 +125,7 @@ func (b *Box) pages(l net.Listener, door string, h http.Handler) error {
 	s := &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.request(door, w, r, h) }),
 		ErrorLog:          log.New(io.Discard, "", 0),
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: time.Minute,
 	}
 	b.close = append(b.close, s)
 	b.wait.Go(func() { _ = s.Serve(l) })

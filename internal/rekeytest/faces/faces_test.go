@@ -189,7 +189,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	conn := dial(t, b.Ports.HTTP)
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()

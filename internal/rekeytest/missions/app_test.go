@@ -59,7 +59,7 @@ func openCloud(t *testing.T, now func() time.Time) (base string, mail *mailbox) 
 	base = "http://" + l.Addr().String()
 	c, err := cloud.Open(ctx, t.TempDir(), cloud.Options{Mail: mail, URL: base, Argon: argon.Cheap(), Now: now})
 	must(t, err)
-	server, served := &http.Server{Handler: c.Handler(), ReadHeaderTimeout: 10 * time.Second}, make(chan error, 1)
+	server, served := &http.Server{Handler: c.Handler(), ReadHeaderTimeout: time.Minute}, make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	t.Cleanup(func() {
 		stop()

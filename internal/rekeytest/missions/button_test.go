@@ -28,19 +28,21 @@ func (s seat) holds(d time.Duration, seen ...string) {
 	s.MouseUp("#reset")
 }
 
-// confirms is the second press, with which the recorder is reset.
+// confirms is the second press, with which the recorder is reset. Time goes on again.
 func (s seat) confirms() {
 	s.t.Helper()
 	s.MouseDown("#reset")
 	s.AwaitText("Let go now, and the recorder is reset.")
 	s.MouseUp("#reset")
 	s.AwaitText("The recorder was reset.")
+	s.h.goOn()
 }
 
 // reset is the whole of it, from the live view to what the monitor shows then.
 func (s seat) reset() {
 	s.t.Helper()
 	s.toPanel()
+	s.h.stop()
 	s.holds(12*time.Second, "Let go now to arm the reset.")
 	s.AwaitText("Armed.")
 	s.confirms()
@@ -71,6 +73,7 @@ func TestButtonGivesTheRecorderBack(t *testing.T) {
 	s.looks("panel")
 	s.pressesThatDoNothing()
 	h.opensWith("admin", lost, "")
+	s.h.stop()
 	s.holds(11*time.Second, "Let go now to arm the reset.")
 	s.AwaitText("10 s left for the second press.")
 	s.looks("panel-armed")
@@ -108,19 +111,21 @@ func TestButtonGivesTheRecorderBack(t *testing.T) {
 // and one that nobody confirms in time.
 func (s seat) pressesThatDoNothing() {
 	s.t.Helper()
+	s.h.stop()
 	s.holds(2*time.Second, "Reset held for 2 s.")
 	s.AwaitText("Let go within 5 seconds: nothing happened.")
 	s.holds(7*time.Second, "Warning: hold on to reset.")
 	s.looks("panel-warned")
-	s.holds(16*time.Second, "cancelled")
+	s.holds(16*time.Second, "Held too long, so cancelled")
 	s.holds(12*time.Second, "Let go now to arm the reset.")
 	s.AwaitText("Armed.")
 	s.MouseDown("#reset")
 	s.AwaitText("Let go now, and the recorder is reset.")
 	s.h.pass(6 * time.Second) // no short press
 	s.AwaitText("Held too long for the second press")
+	s.h.goOn()
 	s.MouseUp("#reset")
-	s.AwaitText("cancelled")
+	s.AwaitText("Held too long, so cancelled")
 	if !s.h.Box().Initialised() {
 		s.t.Fatal("a press that should do nothing reset the recorder")
 	}

@@ -130,7 +130,7 @@ func (p *worker) has(css string) {
 func (p *worker) tabTo(css string) {
 	p.t.Helper()
 	for range 60 {
-		if p.Eval(`String(document.activeElement.matches(`+quoted(css)+`))`) == "true" {
+		if p.Eval(`String(document.activeElement?.matches(`+quoted(css)+`) ?? false)`) == "true" {
 			return
 		}
 		p.strike(browser.TabKey)

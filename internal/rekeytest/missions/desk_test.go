@@ -39,12 +39,15 @@ var (
 	twoGroups   = regexp.MustCompile(`([0-9A-Z]{4}-[0-9A-Z]{4}) are groups 3 and 4`)
 )
 
-// read is what the newest message on the owner's telephone has of the form.
+// read is what the newest message on the owner's telephone has of the form, once
+// there is one.
 func (o *office) read(form *regexp.Regexp) string {
 	o.t.Helper()
-	for _, m := range slices.Backward(o.phone.To(strings.ReplaceAll(ownerTel, "-", ""))) {
-		if found := form.FindStringSubmatch(m.Text); found != nil {
-			return found[1]
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for _, m := range slices.Backward(o.phone.To(strings.ReplaceAll(ownerTel, "-", ""))) {
+			if found := form.FindStringSubmatch(m.Text); found != nil {
+				return found[1]
+			}
 		}
 	}
 	o.t.Fatal("the owner's telephone has no such message")
@@ -83,7 +86,7 @@ func openDesk(t *testing.T, now func() time.Time) *office {
 	must(t, err)
 	o.desk, err = desk.Open(ctx, o.dir, opt)
 	must(t, err)
-	server := &http.Server{Handler: o.pages.of(front.Handler(o.desk)), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: o.pages.of(front.Handler(o.desk)), ReadHeaderTimeout: time.Minute}
 	var work errgroup.Group
 	work.Go(func() error { return server.Serve(l) })
 	work.Go(func() error { return o.desk.Run(ctx) })

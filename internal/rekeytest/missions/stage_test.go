@@ -2,14 +2,13 @@ package missions
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"rekey/internal/recorder/appliance"
 	"rekey/internal/recorder/clips"
 	"rekey/internal/rekeytest/browser"
+	"rekey/internal/rekeytest/loopback"
 	"rekey/recovery"
 	"rekey/seclog"
 )
@@ -33,11 +33,7 @@ type evening struct{ *testing.M }
 
 // Run runs them, closes the browser, and lets go of the agents' connections.
 func (e evening) Run() int {
-	code := e.M.Run()
-	if err := chromium.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
+	code := chromium.Around(e.M).Run()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	return code
 }
@@ -64,10 +60,10 @@ var turns = make(chan struct{}, 2)
 // a clock that a test sets on.
 type house struct {
 	*appliance.Running
-	t    *testing.T
-	dir  string
-	desk *office
-	skew atomic.Int64 // added to the clocks of recorder and desk
+	*clock // of recorder and desk
+	t      *testing.T
+	dir    string
+	desk   *office
 }
 
 // plan is what a house is built of. The zero value is an N841 with the lost
@@ -86,17 +82,19 @@ func build(t *testing.T, p plan) *house {
 	if p.owner == nil {
 		p.owner = []string{"tel:" + ownerTel}
 	}
-	cheap, started := argon.Cheap(), time.Now()
-	h := &house{t: t, dir: filepath.Join(t.TempDir(), "box")}
+	cheap := argon.Cheap()
+	h := &house{t: t, clock: newClock(), dir: filepath.Join(t.TempDir(), "box")}
 	h.desk = openDesk(t, h.now)
 	spec := clips.Spec{Channels: 4, Days: 1, ClipSeconds: 1, Now: time.Now().UTC()}
 	c := recorder.Config{Face: p.face, Name: "Shop", AdminPassword: rekey.NewSecret(p.password), DeskKey: h.desk.key(), Argon: &cheap}
 	_, err := appliance.Make(h.dir, c, spec)
 	must(t, err)
 	h.desk.enrol(recorder.EnrolmentFile(h.dir), p.owner)
+	at := netip.AddrPortFrom(loopback.Own(), 0).String() // its ports must be free when it is switched on again
 	h.Running, err = appliance.Start(context.Background(), h.dir, appliance.Options{
-		Desk: "desk.example", SupportPhone: support,
-		Box: recorder.Options{Argon: &cheap, Now: h.now, Clock: func() time.Duration { return time.Hour + time.Since(started) + time.Duration(h.skew.Load()) }},
+		Listen: appliance.Addresses{HTTP: at, HTTPS: at, RTSP: at, SDK: at, Discovery: at, Seat: at},
+		Desk:   "desk.example", SupportPhone: support,
+		Box: recorder.Options{Argon: &cheap, Now: h.now, Clock: func() time.Duration { return time.Hour + h.elapsed() }},
 	})
 	must(t, err)
 	t.Cleanup(func() {
@@ -106,11 +104,6 @@ func build(t *testing.T, p plan) *house {
 	})
 	return h
 }
-
-func (h *house) now() time.Time { return time.Now().Add(time.Duration(h.skew.Load())) }
-
-// pass lets time go by, at the recorder and at the desk.
-func (h *house) pass(d time.Duration) { h.skew.Add(int64(d)) }
 
 // records are those of the security log that tell of an event.
 func (h *house) records(event string) (all []seclog.Record) {
