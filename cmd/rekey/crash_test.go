@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -21,14 +22,14 @@ var points = []string{
 
 const (
 	killAt  = "REKEY_TEST_KILL_AT"  // the process kills itself at this point
-	pauseAt = "REKEY_TEST_PAUSE_AT" // the process waits at this point, until the file in pauseIn is gone
+	pauseAt = "REKEY_TEST_PAUSE_AT" // the process waits at this point, until the file in pauseIn is gone or it is interrupted
 	pauseIn = "REKEY_TEST_PAUSE_IN"
 )
 
 // crashPoint is what the program calls at each point when a crash test runs it.
-func crashPoint() func(string) {
+func crashPoint() func(context.Context, string) {
 	kill, pause, file := os.Getenv(killAt), os.Getenv(pauseAt), os.Getenv(pauseIn)
-	return func(point string) {
+	return func(ctx context.Context, point string) {
 		if point == kill {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
@@ -36,7 +37,7 @@ func crashPoint() func(string) {
 		if point == pause {
 			pause = "" // an interface is proved over HTTP and again over HTTPS
 			_ = os.WriteFile(file, nil, 0o600)
-			for _, err := os.Stat(file); err == nil; _, err = os.Stat(file) {
+			for _, err := os.Stat(file); err == nil && ctx.Err() == nil; _, err = os.Stat(file) {
 				time.Sleep(5 * time.Millisecond)
 			}
 		}

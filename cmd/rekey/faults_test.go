@@ -69,9 +69,12 @@ func (b *brokenLine) rekey(args ...string) ended {
 	return runHere(b.t.Context(), append(args, "--json", "--state", b.state, "--discovery-port", portOf(b.box.Ready().Discovery))...)
 }
 
-func runHere(ctx context.Context, args ...string) ended {
+func runHere(ctx context.Context, args ...string) ended { return runAt(ctx, nil, args...) }
+
+// runAt calls at, where it is not nil, at each point of a run.
+func runAt(ctx context.Context, at func(point string), args ...string) ended {
 	var out, talk bytes.Buffer
-	cmd := newRootCommand(nil)
+	cmd := newRootCommand(at)
 	cmd.SetArgs(args)
 	cmd.SetOut(&out)
 	cmd.SetErr(&talk)

@@ -23,14 +23,18 @@ import (
 func main() { os.Exit(run(nil)) }
 
 // run is the whole program. at, for the crash tests, is called between the
-// effects of a run; see job.Runner.At.
-func run(at func(point string)) int {
+// effects of a run, with the context that an interrupt ends; see job.Runner.At.
+func run(at func(ctx context.Context, point string)) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)   // a second Ctrl-C ends it at once
 	signal.Ignore(syscall.SIGPIPE) // a reader that went away does not stop a run midway
 	log.SetOutput(io.Discard)      // net/http writes there what a recorder sent unasked, byte for byte
-	err := newRootCommand(at).ExecuteContext(ctx)
+	var atPoint func(string)
+	if at != nil {
+		atPoint = func(point string) { at(ctx, point) }
+	}
+	err := newRootCommand(atPoint).ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, syscall.EPIPE) {
 		fmt.Fprintln(os.Stderr, "rekey:", oneLine(err))
 	}

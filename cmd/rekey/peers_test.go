@@ -48,7 +48,7 @@ func TestPeersThatAreNoRecorder(t *testing.T) {
 		})},
 		"something that says SSH": {8, accepting(t, "SSH-2.0-OpenSSH_9.9\r\n")},
 		"silence":                 {7, accepting(t, "")},
-		"nobody":                  {7, closed(t)},
+		"nobody":                  {7, keptPort(t)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,19 +114,6 @@ func accepting(t *testing.T, says string) string {
 			}()
 		}
 	}()
-	return l.Addr().String()
-}
-
-// closed is a port at which nobody listens.
-func closed(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err == nil {
-		err = l.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	return l.Addr().String()
 }
 

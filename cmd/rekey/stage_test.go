@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -138,9 +140,9 @@ func (s *stage) startRecorder() {
 	if err := os.Remove(ready); err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.t.Fatal(err)
 	}
-	var at appliance.Addresses
-	if s.listen.DeviceID != "" {
-		at = appliance.Addresses{HTTP: hostOf(s.listen.HTTP), HTTPS: hostOf(s.listen.HTTPS), RTSP: hostOf(s.listen.RTSP), Discovery: s.listen.Discovery}
+	at := appliance.Addresses{HTTP: hostOf(s.listen.HTTP), HTTPS: hostOf(s.listen.HTTPS), RTSP: hostOf(s.listen.RTSP), Discovery: s.listen.Discovery}
+	if s.listen.DeviceID == "" {
+		at = appliance.Addresses{HTTP: keptPort(s.t), HTTPS: keptPort(s.t), RTSP: keptPort(s.t)}
 	}
 	listen, err := json.Marshal(at)
 	if err != nil {
@@ -166,6 +168,28 @@ func (s *stage) startRecorder() {
 	s.target, s.discovery = hostOf(s.listen.HTTP), portOf(s.listen.Discovery)
 }
 
+// keptPort is a port of this machine that nobody is given by chance until the
+// test ends, even while nobody listens there. Who names it may listen, as
+// net.Listen shares what is bound and not listened at.
+func keptPort(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	err = errors.Join(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1),
+		syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(at.(*syscall.SockaddrInet4).Port))
+}
+
 // boxProgram is the name by which the test binary is a recorder alone.
 const boxProgram = "rekey-box"
 
@@ -177,6 +201,10 @@ func serveBox(dir, ready, listen string) error {
 		return err
 	}
 	r, err := appliance.Start(context.Background(), dir, o)
+	for end := time.Now().Add(time.Minute); errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(end); {
+		time.Sleep(100 * time.Millisecond) // its old UDP port went to somebody who asks something, and will come free
+		r, err = appliance.Start(context.Background(), dir, o)
+	}
 	if err != nil {
 		return err
 	}

@@ -172,8 +172,21 @@ func TestStaleClientIsNamed(t *testing.T) {
 	m.locksAfter(30) // the client alone locks any recorder in the end
 	stop := make(chan struct{})
 	var wait sync.WaitGroup
-	wait.Go(func() { m.knock("127.0.0.2", stop) })
-	e := m.program("reset", m.target, "--yes", "--watch", "6s", "--password-file", m.passwordFile)
+	later := func() { // while the log is watched, until it is silent
+		for range 12 {
+			select {
+			case <-stop:
+				return
+			case <-time.After(500 * time.Millisecond):
+				m.knock("127.0.0.2")
+			}
+		}
+	}
+	e := runAt(t.Context(), func(point string) {
+		if m.knock("127.0.0.2"); point == "verified" {
+			wait.Go(later)
+		}
+	}, "reset", m.target, "--yes", "--watch", "12s", "--password-file", m.passwordFile, "--json", "--state", m.state, "--discovery-port", m.discovery)
 	close(stop)
 	wait.Wait()
 	r, _ := e.report()
@@ -187,22 +200,14 @@ func TestStaleClientIsNamed(t *testing.T) {
 	m.proved("with a stale client", e)
 }
 
-// knock is a program that asks for something now and then, with the password that
-// it was given once.
-func (m *met) knock(from string, stop <-chan struct{}) {
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 5 * time.Second}
-	for {
-		select {
-		case <-stop:
-			return
-		case <-time.After(500 * time.Millisecond):
-		}
-		client := http.Client{Timeout: 5 * time.Second, Transport: &digest.Transport{
-			Username: "admin", Password: m.old.Reveal(), Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true},
-		}}
-		if res, err := client.Get(m.listen.HTTP + "/cgi-bin/magicBox.cgi?action=getMachineName"); err == nil {
-			_ = res.Body.Close()
-		}
+// knock is a program that asks for something with the password that it was given once.
+func (m *met) knock(from string) {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	client := http.Client{Timeout: time.Minute, Transport: &digest.Transport{
+		Username: "admin", Password: m.old.Reveal(), Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true},
+	}}
+	if res, err := client.Get(m.listen.HTTP + "/cgi-bin/magicBox.cgi?action=getMachineName"); err == nil {
+		_ = res.Body.Close()
 	}
 }
 

@@ -76,8 +76,8 @@ func TestKeepAliveStopsAtClose(t *testing.T) {
 	}
 	select {
 	case <-beat:
-	case <-time.After(10 * time.Second):
-		t.Error("no keep-alive within ten intervals")
+	case <-time.After(time.Minute):
+		t.Error("no keep-alive within sixty intervals")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

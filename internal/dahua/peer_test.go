@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,7 +25,10 @@ import (
 	"rekey/internal/transport"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "16") // a test waits for answers that do not come most of the time; -parallel says otherwise
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	testRealm    = "Login to 0123456789ABCDEF0123456789ABCDEF"

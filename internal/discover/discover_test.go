@@ -3,6 +3,7 @@ package discover
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -167,11 +168,49 @@ func find(t *testing.T, o Options) map[string]Found {
 	return rows.bySerial()
 }
 
+// wait is how long the tests wait for answers that come at once, save where the
+// machine is busy; moment is what is left to those that may not come.
+const (
+	wait   = time.Minute
+	moment = 300 * time.Millisecond
+)
+
+// findAll finds until enough is told, and a moment longer. o.Trouble is heard.
+func findAll(t *testing.T, o Options, enough func(all []Found, troubles []string) bool) (rows map[string]Found, troubles []string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	told, over := newTable(t), false
+	look := func() {
+		if !over && enough(slices.Collect(maps.Values(told.rows)), troubles) {
+			over = true
+			time.AfterFunc(moment, cancel)
+		}
+	}
+	o.Wait = wait
+	o.Trouble = func(err error) { troubles = append(troubles, err.Error()); look() }
+	err := Find(ctx, o, func(f Found) { told.add(f); look() })
+	if err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	return told.bySerial(), troubles
+}
+
+// has reports whether one of them is a recorder of that serial, as far as also says.
+func has(all []Found, serial string, also func(rekey.Identity) bool) bool {
+	return slices.ContainsFunc(all, func(f Found) bool {
+		return f.Identity.Serial == serial && f.Recorder() && (also == nil || also(f.Identity))
+	})
+}
+
 func TestAnswersOfOneBoxAreOne(t *testing.T) {
 	t.Parallel()
 	one := boxAt(t, "127.0.0.1:0", map[string][]string{"one?": {"garbage", "one!serial=S1;mac=00:1f:54:00:00:01", "one!serial=S1;mac=00:1f:54:00:00:01"}})
 	two := boxAt(t, "127.0.0.1:0", map[string][]string{"two?": {"two!serial=S1;model=N841"}})
-	rows := find(t, Options{Probers: []Prober{words{name: "one", port: int(one.at.Port())}, words{name: "two", port: int(two.at.Port())}}, Hosts: only("127.0.0.1"), Wait: 500 * time.Millisecond})
+	o := Options{Probers: []Prober{words{name: "one", port: int(one.at.Port())}, words{name: "two", port: int(two.at.Port())}}, Hosts: only("127.0.0.1")}
+	rows, _ := findAll(t, o, func(all []Found, _ []string) bool {
+		return has(all, "S1", func(id rekey.Identity) bool { return id.MAC != "" && id.Model != "" && len(id.Oddities) > 0 })
+	})
 	f := rows["S1"]
 	if len(rows) != 1 || f.Identity.Model != "N841" || f.Identity.MAC != "00:1f:54:00:00:01" || !slices.Equal(f.Addresses, []netip.Addr{netip.MustParseAddr("127.0.0.1")}) {
 		t.Errorf("%+v", rows)
@@ -230,10 +269,10 @@ func TestAnswersFromElsewhereAreDropped(t *testing.T) {
 			_, _ = asked.conn.WriteToUDPAddrPort([]byte("one!serial=S1"), from)
 		}
 	})
-	var troubles []string
 	p := words{name: "one", port: stranger.LocalAddr().(*net.UDPAddr).Port}
-	o := Options{Probers: []Prober{p}, Hosts: only("127.0.0.1"), Wait: 500 * time.Millisecond, Trouble: func(err error) { troubles = append(troubles, err.Error()) }}
-	rows := find(t, o)
+	rows, troubles := findAll(t, Options{Probers: []Prober{p}, Hosts: only("127.0.0.1")}, func(all []Found, troubles []string) bool {
+		return has(all, "S1", nil) && len(troubles) > 0
+	})
 	if _, is := rows["S1"]; !is || len(rows) != 1 {
 		t.Errorf("%+v", rows)
 	}

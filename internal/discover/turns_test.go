@@ -94,7 +94,7 @@ func TestGroupsAreAskedTwice(t *testing.T) {
 		}
 	})
 	s.close()
-	if err := hears.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := hears.SetReadDeadline(time.Now().Add(wait)); err != nil {
 		t.Fatal(err)
 	}
 	buf := make([]byte, 100)

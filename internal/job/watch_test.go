@@ -26,7 +26,7 @@ func TestStaleClients(t *testing.T) {
 	}
 	r, told := b.runner(t)
 	req := b.request()
-	req.Watch = 6 * time.Second
+	req.Watch = 12 * time.Second // looks two seconds apart; silent is who did not come for six
 	rep, err := r.Reset(context.Background(), req)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -41,7 +42,7 @@ func (o *ordered) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestRequestsAtOnceKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	box := &ordered{}
-	c := client(t, serve(t, box), Limits{})
+	c := client(t, serve(t, box), Limits{Header: time.Minute, Whole: time.Minute}) // the last waits for all others
 	d := admin("right", nil)
 	var g errgroup.Group
 	for range 40 {
