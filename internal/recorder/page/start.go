@@ -53,9 +53,10 @@ func (p *page) start(w http.ResponseWriter, r *http.Request) {
 
 // ForgotView says the ways back to a lost password. None of them begins here.
 type ForgotView struct {
-	Page   string   `json:"page"` // "forgot"
-	Steps  []string `json:"steps"`
+	Page   string   `json:"page"`            // "forgot"
+	Steps  []string `json:"steps,omitempty"` // with support; none where it cannot help
 	Locked bool     `json:"activation_locked"`
+	Off    bool     `json:"support_off"` // nobody gives out temporary passwords
 	// Cloud and Owner tell who gets a temporary password by e-mail; empty = the
 	// recorder is linked to no cloud.
 	Cloud string `json:"cloud,omitempty"`
@@ -64,14 +65,19 @@ type ForgotView struct {
 
 func (p *page) forgot(w http.ResponseWriter, r *http.Request) {
 	screen := p.box.Traits().Screen
-	v := ForgotView{Page: "forgot", Locked: p.box.Activation().Locked, Steps: []string{
+	v := ForgotView{Page: "forgot", Locked: p.box.Activation().Locked, Off: p.box.Support() == recorder.SupportOff}
+	if v.Locked || v.Off {
+		p.respond(w, r, http.StatusOK, v, "Forgot password", nil, forgotBody(v))
+		return
+	}
+	v.Steps = []string{
 		"Go to the recorder itself, with its monitor and mouse. Leave it switched on.",
 		"Find its Device ID: it stands on the label of the box, and on the screen under right click > Info. It is not the serial number.",
 		"On the screen: right click > Forgot password. It shows a challenge and the telephone number of support.",
 		"Call support and tell the Device ID and the challenge. You get a temporary password, which fits this recorder once, for a few minutes.",
 		"Type it on the same screen.",
 		"Set your new password at Main Menu > " + strings.Join(screen.Accounts, " > ") + ": edit the user and tick " + screen.Modify + ".",
-	}}
+	}
 	link, linked, err := p.box.CloudLink()
 	if err != nil {
 		web.Fail(w, r, err)

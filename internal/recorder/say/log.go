@@ -97,7 +97,7 @@ var sentences = map[string]string{
 	"challenge.shown":            "Forgot password: a code was shown for user OBJECT.",
 	"challenge.expired":          "Forgot password: the code for user OBJECT is no longer valid.",
 	"challenge.burned":           "Forgot password: the code for user OBJECT was used up by wrong answers.",
-	"challenge.refused":          "Somebody on the LAN asked for a code for user OBJECT, and was refused.",
+	"challenge.refused":          "Somebody on the network asked for what only the recorder's own screen gives, and was refused: OBJECT.",
 	"answer.wrong":               "Forgot password: a wrong temporary password was typed for user OBJECT.",
 	"answer.dup":                 "Forgot password: the same wrong temporary password was typed again for user OBJECT.",
 	"answer.ok":                  "Forgot password: the right temporary password was typed for user OBJECT.",
@@ -185,6 +185,12 @@ func ofSettings(r seclog.Record) bool {
 	return strings.HasPrefix(r.Event, "service.") || r.Event == "settings.set"
 }
 
+// Unproved tells whether a record's actor is only the name that was typed: of a
+// log-in that was refused nobody knows whose it was.
+func Unproved(r seclog.Record) bool {
+	return r.Actor == r.Object && slices.Contains([]string{"login.refused", "user.code.refused"}, r.Event)
+}
+
 // Where says from where something was done, to follow the actor: " at the
 // recorder", " from 192.0.2.20 (rtsp)".
 func Where(r seclog.Record) string {
@@ -212,7 +218,7 @@ func More(r seclog.Record) string {
 	for _, told := range []struct{ key, before string }{
 		{"phone", "Phone: "}, {"rights", "Rights: "}, {"way", "Way: "}, {"left_out", "Files left out: "}, {"refusals_left_out", "Refusals not recorded one by one: "},
 	} {
-		if text := r.Detail[told.key]; text != "" {
+		if text := r.Detail[told.key]; text != "" && text != "0" {
 			all = append(all, told.before+Plain(text))
 		}
 	}

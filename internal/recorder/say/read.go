@@ -32,6 +32,8 @@ type LogEntry struct {
 	Actor  string    `json:"actor"`
 	Object string    `json:"object,omitempty"`
 	Result string    `json:"result,omitempty"`
+
+	Unproved bool `json:"unproved,omitempty"` // the actor is the name that was typed, and no more is known
 }
 
 // ReadLog reads one page of the records of a kind, of the log in dir. A kind that
@@ -80,7 +82,7 @@ func (l *Log) read(records iter.Seq2[seclog.Record, error], size int) error {
 			break
 		}
 		if n > last-size {
-			l.Records = append(l.Records, LogEntry{rec.Seq, rec.Time, Sentence(rec), More(rec), Where(rec), KindOf(rec), rec.Event, rec.Actor, rec.Object, rec.Result})
+			l.Records = append(l.Records, LogEntry{rec.Seq, rec.Time, Sentence(rec), More(rec), Where(rec), KindOf(rec), rec.Event, rec.Actor, rec.Object, rec.Result, Unproved(rec)})
 		}
 	}
 	slices.Reverse(l.Records)

@@ -87,7 +87,7 @@ func (s *seat) respondActivate(w http.ResponseWriter, r *http.Request, status in
 		Page: "activate", Device: i.Name, DeviceID: i.DeviceID, Sheet: a.Sheet, Support: a.Support, Cloud: a.Cloud,
 		TriesLeft: a.TriesLeft, LockedSeconds: seconds(a.LockedFor), Errors: wrong, supportPhone: s.supportPhone(), own: s.box.Support() == recorder.SupportOwn,
 	}
-	web.Respond(w, r, status, v, s.recordingsSite().Page("Waiting for its owner", activateBody(v)))
+	web.Respond(w, r, status, v, s.recordingsSite(toPanel).Page("Waiting for its owner", activateBody(v)))
 }
 
 func (s *seat) releaseBySheet(w http.ResponseWriter, r *http.Request) {

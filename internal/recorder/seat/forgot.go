@@ -15,6 +15,7 @@ import (
 type ForgotView struct {
 	Page   string `json:"page"` // "forgot"
 	Device string `json:"device"`
+	Off    bool   `json:"support_off"` // nobody gives out temporary passwords
 	ChallengeView
 }
 
@@ -66,6 +67,6 @@ func (s *seat) respondForgot(w http.ResponseWriter, r *http.Request, refused err
 			return
 		}
 	}
-	v := ForgotView{Page: "forgot", Device: c.device, ChallengeView: c}
+	v := ForgotView{Page: "forgot", Device: c.device, Off: s.box.Support() == recorder.SupportOff, ChallengeView: c}
 	web.Respond(w, r, status, v, s.site(backToScreen).Page("Forgot password", forgotBody(v)))
 }

@@ -85,25 +85,29 @@ func (s *seat) menu(w http.ResponseWriter, r *http.Request, l *login) {
 // sections are the menu of one user: what an account may not open is not on it.
 func (s *seat) sections(account string, admin bool) []Section {
 	users := Tile{"Your password", s.users.address(), strings.Join(s.users[1:], " > "), "Change it, and see which phones stay logged in."}
-	settings := Section{s.users[0], []Tile{users}}
+	settings, system := Section{s.users[0], []Tile{users}}, Section{Title: "System"}
 	if admin {
 		settings.Tiles[0].Title, settings.Tiles[0].Text = "Users and rights", "Change your password, add a user, help one who forgot theirs."
-		settings.Tiles = append(settings.Tiles,
+		under := &system
+		if s.settingsFirst() {
+			under = &settings
+		}
+		under.Tiles = append(under.Tiles,
 			Tile{"Services", servicesPath, "On and off", "What can be reached over the network, and when a user is locked."},
 			Tile{"Firmware", firmwarePath, "Version and update", "How old it is, and how it is updated."})
-		if s.o.Cloud != nil {
-			settings.Tiles = append(settings.Tiles, Tile{"Cloud link", cloudPath, "Linked, or off", "A temporary password by e-mail for its owner."})
-		}
 	}
 	safety := Section{"Security", []Tile{{"Security", securityPath, "Second factor and recovery sheet", "A code beside the password, and one-time codes to print."}}}
 	if admin {
 		safety.Tiles = append(safety.Tiles, Tile{"Security log", logPath, "What happened, in words", "Who logged in, who was refused, what was changed."})
+		if s.o.Cloud != nil {
+			safety.Tiles = append(safety.Tiles, Tile{"Cloud link", cloudPath, "Linked, or off", "A temporary password by e-mail for its owner."})
+		}
 		if s.box.ReviewDue() {
 			safety.Tiles = append(safety.Tiles, Tile{"Review", reviewPath, "What to look at now", "After a temporary password, or a reset by the button."})
 		}
 	}
 	about := Section{"Recorder", []Tile{{"Info", "/info", "Device ID and addresses", "What support asks for."}}}
-	all := []Section{settings, safety, s.footageSection(account, admin), about}
+	all := []Section{settings, system, safety, s.footageSection(account, admin), about}
 	return slices.DeleteFunc(all, func(one Section) bool { return len(one.Tiles) == 0 })
 }
 
@@ -121,11 +125,15 @@ func (s *seat) footageSection(account string, admin bool) Section {
 // menuWay is the way to a page of the settings: under Settings where this
 // generation of the screen has them.
 func (s *seat) menuWay(page string) []string {
-	if strings.HasPrefix(s.users[0], "Setting") {
+	if s.settingsFirst() {
 		return []string{"Main Menu", s.users[0], page}
 	}
 	return []string{"Main Menu", page}
 }
+
+// settingsFirst tells whether this generation of the screen has the users under
+// Settings, and not a place of their own.
+func (s *seat) settingsFirst() bool { return strings.HasPrefix(s.users[0], "Setting") }
 
 func (s *seat) allowSupport(w http.ResponseWriter, r *http.Request, l *login) {
 	if err := s.box.EnableSupport(l.account); err != nil {
