@@ -39,6 +39,18 @@ const (
 	DropsAfterData
 )
 
+// Step is how far a message has come at the mail server: the verb of each line
+// that it hears (EHLO, MAIL, RCPT, DATA, QUIT), and the steps below.
+type Step string
+
+// The steps that no verb names. At Received the server has the whole message and
+// has not said so; at Taken it has.
+const (
+	Connected Step = "connected"
+	Received  Step = "received"
+	Taken     Step = "taken"
+)
+
 // Server is a small mail server that keeps what it is given.
 type Server struct {
 	Addr string // HOST:PORT
@@ -47,6 +59,7 @@ type Server struct {
 	mu      sync.Mutex
 	letters []Letter
 	trouble atomic.Int32
+	watch   atomic.Pointer[func(Step, Letter)]
 	inClear atomic.Int64
 	tls     *tls.Config
 	start   bool // TLS from the start
@@ -87,6 +100,16 @@ func (s *Server) Have(t Trouble) { s.trouble.Store(int32(t)) }
 
 func (s *Server) has(t Trouble) bool { return s.trouble.Load() == int32(t) }
 
+// Watch has at called at each step from now on, before the server goes on; nil
+// = no more. The letter is whole at Received and Taken.
+func (s *Server) Watch(at func(step Step, l Letter)) { s.watch.Store(&at) }
+
+func (s *Server) at(step Step, l Letter) {
+	if watch := s.watch.Load(); watch != nil && *watch != nil {
+		(*watch)(step, l)
+	}
+}
+
 // InClear counts the messages that came without TLS.
 func (s *Server) InClear() int64 { return s.inClear.Load() }
 
@@ -99,6 +122,7 @@ func (s *Server) serve(conn net.Conn) {
 	if s.start {
 		conn = tls.Server(conn, s.tls)
 	}
+	s.at(Connected, Letter{})
 	in := bufio.NewReader(conn)
 	say := func(line string) { fmt.Fprintf(conn, "%s\r\n", line) }
 	say("220 sink")
@@ -109,7 +133,9 @@ func (s *Server) serve(conn net.Conn) {
 			return
 		}
 		line = strings.TrimRight(line, "\r\n")
-		switch verb := strings.ToUpper(strings.Fields(line + " x")[0]); {
+		verb := strings.ToUpper(strings.Fields(line + " x")[0])
+		s.at(Step(verb), one)
+		switch {
 		case verb == "EHLO" && s.tls != nil && !secure(conn):
 			say("250-sink")
 			say("250 STARTTLS")
@@ -135,11 +161,12 @@ func (s *Server) serve(conn net.Conn) {
 			if !secure(conn) {
 				s.inClear.Add(1)
 			}
-			s.take(&one, in)
-			if s.has(DropsAfterData) {
+			if !s.take(&one, in) || s.has(DropsAfterData) {
 				return
 			}
+			s.at(Received, one)
 			say("250 ok")
+			s.at(Taken, one)
 			one = Letter{}
 		case verb == "QUIT":
 			say("221 bye")
@@ -152,11 +179,16 @@ func (s *Server) serve(conn net.Conn) {
 
 func secure(conn net.Conn) bool { _, is := conn.(*tls.Conn); return is }
 
-func (s *Server) take(one *Letter, in *bufio.Reader) {
+// take reads a message to its end, and keeps it. What breaks off before its end
+// is none (RFC 5321, section 4.1.1.4).
+func (s *Server) take(one *Letter, in *bufio.Reader) (whole bool) {
 	var text strings.Builder
 	for {
 		line, err := in.ReadString('\n')
-		if err != nil || line == ".\r\n" {
+		if err != nil {
+			return false
+		}
+		if line == ".\r\n" {
 			break
 		}
 		text.WriteString(strings.TrimPrefix(line, "."))
@@ -164,7 +196,7 @@ func (s *Server) take(one *Letter, in *bufio.Reader) {
 	m, err := mail.ReadMessage(strings.NewReader(text.String()))
 	if err != nil {
 		s.tb.Errorf("a message cannot be read: %v", err)
-		return
+		return true
 	}
 	body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
 	if err != nil {
@@ -175,6 +207,7 @@ func (s *Server) take(one *Letter, in *bufio.Reader) {
 	s.letters = append(s.letters, *one)
 	s.mu.Unlock()
 	s.arrived <- struct{}{}
+	return true
 }
 
 // All are the messages that arrived, oldest first.

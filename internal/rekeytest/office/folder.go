@@ -6,17 +6,17 @@ import (
 	"path/filepath"
 )
 
-// folder is what a folder held: its files with their modes, and its folders.
-type folder map[string]file
+// Folder is what a folder held: its files with their modes, and its folders.
+type Folder map[string]file
 
 type file struct {
 	mode fs.FileMode
 	data []byte
 }
 
-// take reads a folder. Nobody may write to it meanwhile.
-func take(dir string) (folder, error) {
-	all := folder{}
+// Take reads a folder. Nobody may write to it meanwhile.
+func Take(dir string) (Folder, error) {
+	all := Folder{}
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -41,8 +41,8 @@ func take(dir string) (folder, error) {
 	return all, err
 }
 
-// put writes it to dir, which must not be there yet.
-func (f folder) put(dir string) error {
+// Put writes it to dir, which must not be there yet.
+func (f Folder) Put(dir string) error {
 	for name, one := range f {
 		path := filepath.Join(dir, name)
 		if one.mode.IsDir() {

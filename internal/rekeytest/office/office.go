@@ -36,7 +36,7 @@ func People() map[string]staff.Role {
 }
 
 type made struct {
-	folder folder
+	folder Folder
 	keys   map[string]*passkey.Key
 }
 
@@ -49,7 +49,7 @@ func Copy(dir string) (map[string]*passkey.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return maps.Clone(m.keys), m.folder.put(dir)
+	return maps.Clone(m.keys), m.folder.Put(dir)
 }
 
 func build() (m made, err error) {
@@ -75,7 +75,7 @@ func build() (m made, err error) {
 	if err := d.Close(); err != nil {
 		return m, err
 	}
-	m.folder, err = take(dir)
+	m.folder, err = Take(dir)
 	return m, err
 }
 

@@ -130,7 +130,7 @@ func (s *stage) options() desk.Options {
 func (s *stage) start() error {
 	var err error
 	if s.at == nil {
-		if s.at, err = net.Listen("tcp", strings.Replace(strings.TrimPrefix(s.url, "http://"), "localhost", "127.0.0.1", 1)); err != nil {
+		if s.at, err = listenAgain(strings.Replace(strings.TrimPrefix(s.url, "http://"), "localhost", "127.0.0.1", 1)); err != nil {
 			return err
 		}
 	}
@@ -138,7 +138,7 @@ func (s *stage) start() error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
-	server := &http.Server{Handler: front.Handler(s.desk), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: front.Handler(s.desk), ReadHeaderTimeout: time.Minute}
 	served, worked := make(chan error, 1), make(chan error, 1)
 	at := s.at
 	go func() { served <- server.Serve(at) }()
@@ -153,6 +153,17 @@ func (s *stage) start() error {
 		return errors.Join(err, s.desk.Close())
 	}
 	return nil
+}
+
+// listenAgain listens where the desk was before. Meanwhile a connection of some other
+// test may have been given that port for its own end: it goes.
+func listenAgain(address string) (net.Listener, error) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		l, err := net.Listen("tcp", address)
+		if err == nil || time.Now().After(end) {
+			return l, err
+		}
+	}
 }
 
 // join makes an agent, who registers a passkey by a one-time link: at a browser
