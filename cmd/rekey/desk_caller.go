@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -50,12 +49,17 @@ func (c *deskCaller) passkeyFile() string {
 	return filepath.Join(defaultStateDir(), "desk-passkey")
 }
 
+// address is where the desk is, as far as it was told.
+func (c *deskCaller) address() string {
+	if c.url != "" {
+		return c.url
+	}
+	return os.Getenv(deskURLVariable)
+}
+
 // dial makes a client that is not logged in yet.
 func (c *deskCaller) dial() (*client.Client, error) {
-	at := c.url
-	if at == "" {
-		at = os.Getenv(deskURLVariable)
-	}
+	at := c.address()
 	if at == "" {
 		return nil, fmt.Errorf("%w: give the desk's URL by --desk", rekey.ErrInput)
 	}
@@ -93,9 +97,7 @@ func (c *deskCaller) as(act func(cmd *cobra.Command, at *client.Client, args []s
 			return err
 		}
 		err = act(cmd, at, args)
-		leaving, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), 5*time.Second)
-		defer cancel()
-		return errors.Join(err, at.LogOut(leaving))
+		return errors.Join(err, at.LogOut(context.WithoutCancel(cmd.Context()))) // the client bounds it, as every call
 	}
 }
 

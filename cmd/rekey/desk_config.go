@@ -26,6 +26,7 @@ import (
 	"rekey/internal/desk/staff"
 	"rekey/internal/durable"
 	"rekey/internal/mail"
+	"rekey/internal/web"
 )
 
 // deskConfigFile is the settings' file in a desk's folder.
@@ -52,7 +53,8 @@ func deskSettings() []deskSetting {
 		{key: "url", help: "where agents and owners open the desk, such as https://desk.example.com; passkeys are bound to its host (default: http://localhost and the port)"},
 		{key: "cert", path: true, help: "file with the TLS certificate and its chain (PEM)"},
 		{key: "key", path: true, help: "file with the TLS key (PEM)"},
-		{key: "ready-file", path: true, help: `write {"url": ...} to this file once the desk answers`},
+		{key: "trusted-proxies", help: "addresses or prefixes of the reverse proxies in front, with commas between them; from these alone the sender's address is taken from X-Forwarded-For (default: nobody)"},
+		{key: "ready-file", path: true, help: `write {"url": ..., "listen": ...} to this file once the desk answers`},
 		{key: "smtp.server", help: "mail server for messages to owners, HOST:PORT"},
 		{key: "smtp.from", help: "address of the sender of these"},
 		{key: "smtp.user", help: "user at the mail server"},
@@ -208,15 +210,26 @@ func (c deskConfig) url() string {
 	return deskURL
 }
 
-// servedAt is the desk's URL, now that it listens at scheme://IP:PORT.
-func (c deskConfig) servedAt(at string) (string, error) {
+// proxies are whom the desk believes about where a request comes from.
+func (c deskConfig) proxies() (web.Proxies, error) {
+	all, err := web.ParseProxies(c.text("trusted-proxies"))
+	if err != nil {
+		return nil, fmt.Errorf("setting trusted-proxies: %w", err)
+	}
+	return all, nil
+}
+
+// servedAt is the desk's URL, now that it listens at scheme://IP:PORT. A proxy on
+// this machine may end TLS: in clear the desk is never beyond loopback.
+func (c deskConfig) servedAt(at string, proxies web.Proxies) (string, error) {
 	u, err := url.Parse(at)
 	if err != nil {
 		return "", err
 	}
 	if told := c.text("url"); told != "" {
-		if !strings.HasPrefix(told, u.Scheme+":") {
-			return "", fmt.Errorf("%w: the desk's URL is %s and it is served by %s: give a certificate for https, none for http", rekey.ErrInput, told, u.Scheme)
+		ended := u.Scheme == "http" && proxies.OnThisMachine()
+		if !strings.HasPrefix(told, u.Scheme+":") && !ended {
+			return "", fmt.Errorf("%w: the desk's URL is %s and it is served by %s: give a certificate for https, none for http; a proxy on this machine that ends TLS is named by --trusted-proxies", rekey.ErrInput, told, u.Scheme)
 		}
 		return strings.TrimRight(told, "/"), nil
 	}

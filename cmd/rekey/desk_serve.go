@@ -32,8 +32,9 @@ func (v *deskVerb) serveCommand() *cobra.Command {
 		Short: "serve the desk's pages and API until stopped",
 		Long: `serve answers until SIGTERM or an interrupt, and carries the messages to owners meanwhile.
 Agents log in to it and owners confirm who they are, so beyond loopback it speaks TLS only:
-give --cert and --key. It slows down log-ins that fail by the sender's address, so let people
-reach it directly and not through a proxy.
+give --cert and --key. Sessions and limits go by the sender's address: a reverse proxy in front
+is named by --trusted-proxies, and appends to X-Forwarded-For or overwrites it. One on this
+machine may end TLS itself.
 
 Each setting is a flag, a variable of the environment (--smtp-server is
 REKEY_DESK_SMTP_SERVER), or a line of desk.toml in the desk's folder (server = "..." under
@@ -58,11 +59,15 @@ func (v *deskVerb) serve(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	proxies, err := config.proxies()
+	if err != nil {
+		return err
+	}
 	listener, at, err := s.open(cmd.Context())
 	if err != nil {
 		return err
 	}
-	if o.URL, err = config.servedAt(at); err != nil {
+	if o.URL, err = config.servedAt(at, proxies); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	d, err := desk.Open(cmd.Context(), v.dir, o)
@@ -72,7 +77,7 @@ func (v *deskVerb) serve(cmd *cobra.Command) error {
 	work, ctx := errgroup.WithContext(cmd.Context())
 	work.Go(func() error { return d.Run(ctx) })
 	work.Go(func() error {
-		return s.serve(ctx, listener, o.URL, front.Handler(d), log, func(url string) error {
+		return s.serve(ctx, listener, o.URL, proxies.Handler(front.Handler(d)), log, func(url string) error {
 			return v.tell(cmd, "serving", map[string]string{"url": url}, "the desk is at %s", url)
 		})
 	})
@@ -112,7 +117,7 @@ func (s *deskServer) serve(ctx context.Context, listener net.Listener, url strin
 	server.RegisterOnShutdown(func() { time.AfterFunc(graceful, cancelCalls) })
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	err := s.tellReady(url, ready)
+	err := s.tellReady(url, listener.Addr().String(), ready)
 	if err == nil {
 		select {
 		case err = <-served:
@@ -134,9 +139,10 @@ func (s *deskServer) serve(ctx context.Context, listener net.Listener, url strin
 	return err
 }
 
-func (s *deskServer) tellReady(url string, ready func(string) error) error {
+// tellReady says where it is reached, and where it listens: before a proxy these differ.
+func (s *deskServer) tellReady(url, listen string, ready func(string) error) error {
 	if s.readyFile != "" {
-		line, err := json.Marshal(map[string]string{"url": url})
+		line, err := json.Marshal(map[string]string{"url": url, "listen": listen})
 		if err != nil {
 			return err
 		}

@@ -48,6 +48,7 @@ type deskFolder struct {
 	home     string // of files beside the desk
 	phone    *demoPhone
 	url      string // once it is served
+	listen   string // where it listens; where there is a proxy, that asks there
 	passkeys map[string]*passkey.Key
 }
 
@@ -121,11 +122,11 @@ func (d *deskFolder) serve(more ...string) {
 		if errors.Is(err, os.ErrNotExist) && len(done) == 0 {
 			continue
 		}
-		var told struct{ URL string }
-		if err != nil || json.Unmarshal(data, &told) != nil || told.URL == "" {
+		var told struct{ URL, Listen string }
+		if err != nil || json.Unmarshal(data, &told) != nil || told.URL == "" || told.Listen == "" {
 			t.Fatalf("no ready file: %v", err)
 		}
-		d.url = told.URL
+		d.url, d.listen = told.URL, told.Listen
 		return
 	}
 }
@@ -303,6 +304,9 @@ func TestDeskVerbsRefuse(t *testing.T) {
 		"a URL in clear":    {[]string{"serve", "--dir", dir, "--url", "http://desk.example.com"}, rekey.ErrInput},
 		"a URL by address":  {[]string{"serve", "--dir", dir, "--url", "https://192.0.2.1"}, rekey.ErrInput},
 		"a URL of no TLS":   {[]string{"serve", "--dir", dir, "--listen", "127.0.0.1:0", "--url", "https://desk.example.com"}, rekey.ErrInput},
+		"TLS ended afar":    {[]string{"serve", "--dir", dir, "--listen", "127.0.0.1:0", "--url", "https://desk.example.com", "--trusted-proxies", "192.0.2.1"}, rekey.ErrInput},
+		"a proxy by name":   {[]string{"serve", "--dir", dir, "--listen", "127.0.0.1:0", "--trusted-proxies", "proxy.example.com"}, rekey.ErrInput},
+		"everybody a proxy": {[]string{"serve", "--dir", dir, "--listen", "127.0.0.1:0", "--trusted-proxies", "127.0.0.1, 0.0.0.0/0"}, rekey.ErrInput},
 		"no settings":       {[]string{"serve", "--dir", dir, "--config", none}, rekey.ErrInput},
 		"no link":           {[]string{"join", "--link-file", text}, rekey.ErrInput},
 		"no passkey":        {[]string{"case", "show", "1", "--desk", "http://localhost:1", "--passkey", none}, rekey.ErrInput},

@@ -216,9 +216,7 @@ func TestRunEnds(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- p.desk.Run(ctx) }()
-	for p.recorded(0, "reconcile", "ok") == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	until(t, "it reconciles", func() bool { return p.recorded(0, "reconcile", "ok") > 0 })
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)

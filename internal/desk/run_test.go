@@ -38,6 +38,16 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.heard <- struct{}{}
 }
 
+// until waits for what the desk does in the background.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it did not happen: %s", what)
+		}
+	}
+}
+
 // TestRunTells owners and programs of a whole case, in its order, and ends with
 // its context.
 func TestRunTells(t *testing.T) {
@@ -59,6 +69,7 @@ func TestRunTells(t *testing.T) {
 	if _, err := p.reveal(ann(), c.Number, b.challenge(t, recovery.PurposePassword).String()); err != nil {
 		t.Fatal(err)
 	}
+	until(t, "the owner's mail", func() bool { return len(p.mail.Of("notice.open")) > 0 })
 	if _, err := p.desk.OwnerNotMe(t.Context(), p.token(p.mail.Of("notice.open")[0])); err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,9 @@ type securityLog struct {
 	one *sync.Mutex // one goroutine at a time, instead of all asking for the file lock
 }
 
-// logWait is how long a record waits for another process that writes one.
-const logWait = 5 * time.Second
+// logWait is how long a record waits for another process that writes one. A slow
+// disk takes seconds for a few records of the other one, and no turn is kept.
+const logWait = time.Minute
 
 // makeLog makes an empty security log. Its name is drawn, so that no two desks
 // have logs of one name.

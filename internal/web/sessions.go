@@ -22,6 +22,7 @@ type SessionOptions struct {
 	Name string           // cookie name; must differ between fronts on one host, as cookies do not tell ports apart
 	Idle time.Duration    // ends after so long without a request
 	Max  time.Duration    // ends after so long in any case
+	TLS  bool             // browsers come over TLS, though the last part of the way may be without
 	Now  func() time.Time // nil = time.Now
 }
 
@@ -194,8 +195,10 @@ func (s *Sessions[T]) key(r *http.Request) ([sha256.Size]byte, bool) {
 	return sha256.Sum256(id), true
 }
 
+func (s *Sessions[T]) overTLS(r *http.Request) bool { return s.o.TLS || r.TLS != nil }
+
 func (s *Sessions[T]) name(r *http.Request) string {
-	if r.TLS != nil {
+	if s.overTLS(r) {
 		return "__Host-" + s.o.Name
 	}
 	return s.o.Name
@@ -204,6 +207,6 @@ func (s *Sessions[T]) name(r *http.Request) string {
 func (s *Sessions[T]) cookie(r *http.Request, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // G124: Secure follows TLS; over plain HTTP a browser would not keep a Secure cookie
 		Name: s.name(r), Value: value, Path: "/", MaxAge: maxAge,
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.overTLS(r),
 	}
 }

@@ -53,7 +53,7 @@ func Handler(d *desk.Desk) http.Handler {
 func Document() ([]byte, error) { return newServer(nil).document() }
 
 func newServer(d *desk.Desk) *server {
-	s := &server{desk: d, mux: http.NewServeMux(), limits: newLimits(), streams: newStreams()}
+	s := &server{desk: d, mux: http.NewServeMux(), limits: newLimits(d.Now), streams: newStreams()}
 	s.huma = huma.NewAPI(s.config(), adapter{s})
 	s.loginRoutes()
 	s.agentRoutes()

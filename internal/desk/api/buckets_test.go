@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"testing"
+	"time"
 
 	"rekey"
 )
@@ -13,7 +14,7 @@ import (
 // asks for the first time is refused.
 func TestBucketsAreBounded(t *testing.T) {
 	t.Parallel()
-	b := newBuckets[string](1, 2)
+	b := newBuckets[string](time.Now, 1, 2)
 	for i := range 3 * mostBuckets {
 		if err := b.take(strconv.Itoa(i)); err != nil {
 			t.Fatal(err)

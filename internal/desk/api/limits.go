@@ -12,6 +12,7 @@ import (
 	"rekey"
 	"rekey/internal/desk"
 	"rekey/internal/desk/staff"
+	"rekey/internal/web"
 )
 
 // limits bound how often somebody may ask. They protect the desk's machine; how
@@ -21,11 +22,11 @@ type limits struct {
 	agents               *buckets[string]
 }
 
-func newLimits() *limits {
+func newLimits(now func() time.Time) *limits {
 	return &limits{
-		addresses: newBuckets[netip.Prefix](100, 400), // a whole office may share one
-		strangers: newBuckets[netip.Prefix](1, 60),    // without a session
-		agents:    newBuckets[string](20, 100),
+		addresses: newBuckets[netip.Prefix](now, 100, 400), // a whole office may share one
+		strangers: newBuckets[netip.Prefix](now, 1, 60),    // without a session
+		agents:    newBuckets[string](now, 20, 100),
 	}
 }
 
@@ -45,11 +46,7 @@ func subject(who desk.Agent) string {
 // network is whose address a request comes from: of IPv6 a whole /64, as one
 // client has all of it.
 func network(r *http.Request) netip.Prefix {
-	a, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	ip, bits := a.Addr().Unmap().WithZone(""), 32
+	ip, bits := web.Sender(r), 32
 	if ip.Is6() {
 		bits = 64
 	}
@@ -65,21 +62,22 @@ const mostBuckets = 10_000
 
 // buckets are token buckets, one for each key.
 type buckets[K comparable] struct {
+	now   func() time.Time
 	each  rate.Limit
 	burst int
 	mu    sync.Mutex
 	of    map[K]*rate.Limiter
 }
 
-func newBuckets[K comparable](each rate.Limit, burst int) *buckets[K] {
-	return &buckets[K]{each: each, burst: burst, of: map[K]*rate.Limiter{}}
+func newBuckets[K comparable](now func() time.Time, each rate.Limit, burst int) *buckets[K] {
+	return &buckets[K]{now: now, each: each, burst: burst, of: map[K]*rate.Limiter{}}
 }
 
 // take takes one token. The error wraps rekey.ErrLocked and says how long to wait.
 func (b *buckets[K]) take(key K) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
+	now := b.now()
 	bucket := b.of[key]
 	if bucket == nil {
 		b.makeRoom(now)

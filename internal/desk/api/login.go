@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/netip"
 
 	"rekey"
 	"rekey/internal/desk"
 	"rekey/internal/desk/staff"
+	"rekey/internal/web"
 )
 
 // Proof is the answer to a ceremony: what navigator.credentials gave, in the
@@ -47,7 +47,7 @@ type Joining struct {
 type BeginStepUp struct {
 	Act    desk.Act `json:"act" doc:"The act that the proof is for, as x-rekey-act names it." example:"challenge.answer" maxLength:"100"`
 	Case   int64    `json:"case,omitempty" doc:"Its number, where the act is about a case." example:"7"`
-	Object string   `json:"object,omitempty" doc:"What the act is done to: the agent's, key's or dealer's name, the hook's URL, the Device ID, the challenge as it will be sent, the decision, or the case's number in digits."`
+	Object string   `json:"object,omitempty" doc:"What the act is done to: the agent's, key's or dealer's name, the hook's URL, the Device ID, the challenge as it will be sent, the decision, or the case's number in digits. Where a new value counts as well, the operation says so: then it is one value a line, such as ann, and under it approver."`
 }
 
 // Sessions is the answer of GET /sessions.
@@ -59,7 +59,7 @@ func (s *server) loginRoutes() {
 	add(s, route{id: "beginLogIn", method: http.MethodPost, path: "/login/begin", tag: tagSession, open: true,
 		summary: "Begin a log-in by passkey", about: "The passkey says who it is. The ceremony counts for a few minutes, once."},
 		func(ctx context.Context, c *call, _ *struct{ Body *Nothing }) (staff.Ceremony, error) {
-			return s.desk.Staff().BeginLogIn(ctx, from(c.r))
+			return s.desk.Staff().BeginLogIn(ctx, web.Sender(c.r))
 		})
 	add(s, route{id: "logIn", method: http.MethodPost, path: "/login", tag: tagSession, open: true, status: http.StatusCreated,
 		summary: "Begin a session", about: "Sets the session's cookie. Every refusal is in the same words."},
@@ -69,13 +69,13 @@ func (s *server) loginRoutes() {
 	add(s, route{id: "beginJoin", method: http.MethodPost, path: "/join/begin", tag: tagSession, open: true,
 		summary: "Begin to register a passkey by a one-time link", about: "Does not use the link up."},
 		func(ctx context.Context, c *call, in *struct{ Body JoinBegin }) (j Joining, err error) {
-			j.Ceremony, j.Agent, err = s.desk.Staff().BeginPasskey(ctx, rekey.NewSecret(in.Body.Token), from(c.r))
+			j.Ceremony, j.Agent, err = s.desk.Staff().BeginPasskey(ctx, rekey.NewSecret(in.Body.Token), web.Sender(c.r))
 			return j, err
 		})
 	add(s, route{id: "join", method: http.MethodPost, path: "/join", tag: tagSession, open: true, status: http.StatusCreated,
 		summary: "Register a passkey by a one-time link", about: "Uses the link up. It does not log in."},
 		func(ctx context.Context, c *call, in *struct{ Body Join }) (desk.Agent, error) {
-			return s.desk.Staff().FinishPasskey(ctx, rekey.NewSecret(in.Body.Token), from(c.r), in.Body.ID, in.Body.Credential, in.Body.Label)
+			return s.desk.Staff().FinishPasskey(ctx, rekey.NewSecret(in.Body.Token), web.Sender(c.r), in.Body.ID, in.Body.Credential, in.Body.Label)
 		})
 	s.sessionRoutes()
 }
@@ -108,15 +108,6 @@ func (s *server) sessionRoutes() {
 		func(ctx context.Context, c *call, in *struct{ Body BeginStepUp }) (staff.Ceremony, error) {
 			return s.desk.BeginStepUp(ctx, c.who, in.Body.Act, in.Body.Case, in.Body.Object)
 		})
-}
-
-// from is the address that a request came from.
-func from(r *http.Request) netip.Addr {
-	a, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Addr().Unmap()
 }
 
 // some is a list that is written as [], not null, when it is empty.

@@ -63,6 +63,7 @@ type place struct {
 	mail *letters
 	desk *desk.Desk
 	now  func() time.Time // nil = time.Now
+	of   web.Proxies      // whom the desk trusts
 	keys map[string]*passkey.Key
 	stop func()
 }
@@ -74,7 +75,13 @@ func newPlace(t *testing.T) *place {
 
 func newPlaceAt(t *testing.T, now func() time.Time) *place {
 	t.Helper()
-	p := &place{t: t, now: now, dir: filepath.Join(t.TempDir(), "desk"), mail: new(letters), keys: map[string]*passkey.Key{}}
+	return newPlaceBehind(t, now, nil)
+}
+
+// newPlaceBehind is a place behind proxies.
+func newPlaceBehind(t *testing.T, now func() time.Time, of web.Proxies) *place {
+	t.Helper()
+	p := &place{t: t, now: now, of: of, dir: filepath.Join(t.TempDir(), "desk"), mail: new(letters), keys: map[string]*passkey.Key{}}
 	l := p.listen("127.0.0.1:0")
 	var err error
 	if p.keys, err = office.Copy(p.dir); err != nil {
@@ -111,7 +118,7 @@ func (p *place) serve(l net.Listener) {
 	if p.desk, err = desk.Open(p.t.Context(), p.dir, p.options()); err != nil {
 		p.t.Fatal(err)
 	}
-	server := &http.Server{Handler: web.Secure(api.Handler(p.desk)), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second}
+	server := &http.Server{Handler: p.of.Handler(web.Secure(api.Handler(p.desk))), ReadHeaderTimeout: time.Minute, ReadTimeout: time.Minute, WriteTimeout: time.Minute}
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() {

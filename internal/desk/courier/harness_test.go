@@ -45,11 +45,12 @@ type place struct {
 	now     time.Time
 	records []string
 	settled []courier.Settled
+	heard   chan struct{} // something was settled
 }
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	p := &place{t: t, dir: t.TempDir(), mail: mailbox.Serve(t), sms: mailbox.ServeSMS(t), now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	p := &place{t: t, dir: t.TempDir(), mail: mailbox.Serve(t), sms: mailbox.ServeSMS(t), heard: make(chan struct{}, 1), now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	p.Courier, p.db = p.process()
 	return p
 }
@@ -97,6 +98,21 @@ func (p *place) hear(_ context.Context, s courier.Settled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.settled = append(p.settled, s)
+	select {
+	case p.heard <- struct{}{}:
+	default:
+	}
+}
+
+// untilSettled waits until it is written down what became of a message: a mail
+// server has it before.
+func (p *place) untilSettled() {
+	p.t.Helper()
+	select {
+	case <-p.heard:
+	case <-time.After(time.Minute):
+		p.t.Fatal("no message was settled")
+	}
 }
 
 // noted are the records that begin so.

@@ -194,12 +194,15 @@ func TestHangingProviderHoldsUpNobody(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	p.mail.Until("one for you")
+	p.untilSettled()
 	stop()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	p.wantTold("notice.open", "1/1/0")
+	if len(p.mail.To(petra)) != 1 {
+		t.Error("what was settled is not the mail")
+	}
 }
 
 // TestNotReached: what no carrier reaches is never queued.

@@ -67,7 +67,7 @@ func (s *Staff) browser(w http.ResponseWriter, r *http.Request) (browser, error)
 		value = base64.RawURLEncoding.EncodeToString(append(raw, s.browserMAC(raw)...))
 		at = s.browserNamed(value, raw)
 	}
-	http.SetCookie(w, hostCookie(r, browserCookie, value, browserLife, http.SameSiteStrictMode))
+	http.SetCookie(w, s.hostCookie(browserCookie, value, browserLife, http.SameSiteStrictMode))
 	return at, nil
 }
 
@@ -82,7 +82,7 @@ func (s *Staff) browserOf(r *http.Request) browser {
 }
 
 func (s *Staff) readBrowser(r *http.Request) (at browser, value string) {
-	c, err := r.Cookie(cookieName(r, browserCookie))
+	c, err := r.Cookie(s.cookieName(browserCookie))
 	if err != nil {
 		return browser{}, ""
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"rekey"
+	"rekey/internal/web"
 )
 
 var errLogIn = refuse(rekey.ErrDenied, "log-in refused; use the passkey that you registered here, or ask an administrator for a new link")
@@ -49,8 +50,8 @@ func (s *Staff) FinishLogIn(w http.ResponseWriter, r *http.Request, id string, a
 	}
 	how := map[string]string{"by": "passkey"}
 	if err != nil {
-		how["from"] = addressOf(r).String()
-		return Agent{}, s.refused(r.Context(), addressOf(r), "agent.login", row.Name, how, err, errLogIn)
+		how["from"] = web.Sender(r).String()
+		return Agent{}, s.refused(r.Context(), web.Sender(r), "agent.login", row.Name, how, err, errLogIn)
 	}
 	at, err := s.browser(w, r)
 	if err != nil {

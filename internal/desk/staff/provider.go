@@ -163,7 +163,7 @@ func (s *Staff) sealFlow(f flow) (string, error) {
 // openFlow reads the cookie of a request.
 func (s *Staff) openFlow(r *http.Request) (f flow, err error) {
 	none := refuse(rekey.ErrDenied, "this browser began no log-in, or too long ago")
-	c, err := r.Cookie(cookieName(r, flowCookie))
+	c, err := r.Cookie(s.cookieName(flowCookie))
 	if err != nil {
 		return flow{}, none
 	}

@@ -40,7 +40,7 @@ type session struct {
 
 // begin records a log-in and begins the session.
 func (s *Staff) begin(w http.ResponseWriter, r *http.Request, row agentRow, at browser, how map[string]string) (Agent, error) {
-	from := addressOf(r)
+	from := web.Sender(r)
 	how["browser"], how["browser_since"] = at.hash[:BrowserLetters], at.since.Format(time.RFC3339)
 	how["from"] = from.String()
 	if err := s.o.Log.Note(r.Context(), row.Name, "agent.login", row.Name, "ok", how); err != nil {
@@ -75,7 +75,7 @@ func (s *Staff) Who(r *http.Request) (Agent, error) { return s.who(r, s.sessions
 func (s *Staff) Still(r *http.Request) (Agent, error) { return s.who(r, s.sessions.Look) }
 
 func (s *Staff) who(r *http.Request, look func(*http.Request) (session, bool)) (Agent, error) {
-	from := addressOf(r)
+	from := web.Sender(r)
 	if secret := r.Header.Get("Authorization"); secret != "" {
 		return s.program(r.Context(), secret, from)
 	}
@@ -107,7 +107,7 @@ func (v session) elsewhere(r *http.Request, browser string) string {
 		return "browser"
 	case r.UserAgent() != v.userAgent:
 		return "user agent"
-	case network(addressOf(r)) != network(v.from):
+	case network(web.Sender(r)) != network(v.from):
 		return "network"
 	}
 	return ""
@@ -118,20 +118,11 @@ func (s *Staff) misplaced(r *http.Request, v session, what string) error {
 	if !ok || !s.sessions.EndID(id) {
 		return web.ErrNoSession
 	}
-	detail := map[string]string{"reason": "another " + what, "from": addressOf(r).String()}
+	detail := map[string]string{"reason": "another " + what, "from": web.Sender(r).String()}
 	if err := s.o.Log.Note(context.WithoutCancel(r.Context()), "", "session.misplaced", v.name, "refused", detail); err != nil {
 		return err
 	}
 	return web.ErrNoSession
-}
-
-// addressOf is where a request comes from.
-func addressOf(r *http.Request) netip.Addr {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return from.Addr().Unmap().WithZone("")
 }
 
 // network is as far as an agent moves within a session: IPv4 /24, IPv6 /48. This
@@ -147,17 +138,21 @@ func network(a netip.Addr) netip.Prefix {
 	return netip.PrefixFrom(a, bits).Masked()
 }
 
-func cookieName(r *http.Request, name string) string {
-	if r.TLS != nil {
+// overTLS tells whether browsers come over TLS: by the desk's URL, as the last
+// part of the way, from a proxy, may be without.
+func (s *Staff) overTLS() bool { return strings.HasPrefix(s.url, "https:") }
+
+func (s *Staff) cookieName(name string) string {
+	if s.overTLS() {
 		return "__Host-" + name
 	}
 	return name
 }
 
-func hostCookie(r *http.Request, name, value string, life time.Duration, site http.SameSite) *http.Cookie {
+func (s *Staff) hostCookie(name, value string, life time.Duration, site http.SameSite) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // G124: Secure follows TLS; over plain HTTP a browser would not keep a Secure cookie
-		Name: cookieName(r, name), Value: value, Path: "/", MaxAge: int(life / time.Second),
-		HttpOnly: true, SameSite: site, Secure: r.TLS != nil,
+		Name: s.cookieName(name), Value: value, Path: "/", MaxAge: int(life / time.Second),
+		HttpOnly: true, SameSite: site, Secure: s.overTLS(),
 	}
 }
 

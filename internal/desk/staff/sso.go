@@ -12,6 +12,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"rekey"
+	"rekey/internal/web"
 )
 
 // SSO is an identity provider (OpenID Connect, code flow with PKCE).
@@ -57,7 +58,7 @@ func (s *Staff) BeginSSO(w http.ResponseWriter, r *http.Request) (redirect strin
 	if err != nil {
 		return "", err
 	}
-	http.SetCookie(w, hostCookie(r, flowCookie, sealed, ceremonyLife, http.SameSiteLaxMode))
+	http.SetCookie(w, s.hostCookie(flowCookie, sealed, ceremonyLife, http.SameSiteLaxMode))
 	return config.AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), nil
 }
 
@@ -73,13 +74,13 @@ func (s *Staff) FinishSSO(w http.ResponseWriter, r *http.Request) (Agent, error)
 	if err != nil {
 		return Agent{}, err
 	}
-	from := addressOf(r)
+	from := web.Sender(r)
 	if err := s.waits(r.Context(), from); err != nil {
 		return Agent{}, err
 	}
 	how := map[string]string{"by": "sso", "from": from.String()}
 	f, err := s.openFlow(r)
-	http.SetCookie(w, hostCookie(r, flowCookie, "", -time.Second, http.SameSiteLaxMode))
+	http.SetCookie(w, s.hostCookie(flowCookie, "", -time.Second, http.SameSiteLaxMode))
 	var row agentRow
 	if err == nil {
 		row, err = s.provenSSO(r, f, config, verifier)

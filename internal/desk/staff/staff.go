@@ -140,7 +140,7 @@ func New(db *store.DB, o Options) (*Staff, error) {
 	if s.provider, err = newProvider(o.SSO); err != nil {
 		return nil, err
 	}
-	s.sessions = web.NewSessions[session](web.SessionOptions{Name: sessionCookie, Idle: sessionIdle, Max: sessionMax, Now: o.Now})
+	s.sessions = web.NewSessions[session](web.SessionOptions{Name: sessionCookie, Idle: sessionIdle, Max: sessionMax, TLS: s.overTLS(), Now: o.Now})
 	return s, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -149,7 +150,7 @@ func newPlace(t testing.TB, change ...func(*staff.Options)) *place {
 		f(&p.o)
 	}
 	p.staff = p.another()
-	p.server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: p.front(), ReadHeaderTimeout: time.Second}}
+	p.server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: p.front(), ReadHeaderTimeout: time.Minute}}
 	p.server.Start()
 	t.Cleanup(p.server.Close)
 	return p
@@ -254,9 +255,11 @@ func (b *browse) send(method, path string, body string) (int, string) {
 		b.p.t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	text := make([]byte, 4096)
-	n, _ := resp.Body.Read(text)
-	return resp.StatusCode, string(text[:n])
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
+	if err != nil {
+		b.p.t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
 }
 
 func (b *browse) who() string {

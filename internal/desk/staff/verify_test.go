@@ -2,7 +2,6 @@ package staff
 
 import (
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -174,8 +173,8 @@ func TestCeremoniesAreBounded(t *testing.T) {
 func TestCookiesOverTLS(t *testing.T) {
 	t.Parallel()
 	s := bare(t)
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/login", nil)
-	r.TLS = &tls.ConnectionState{}
+	s.url = "https://desk.example.com"
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/login", nil) // a proxy ended TLS: r.TLS is nil
 	w := httptest.NewRecorder()
 	if _, err := s.browser(w, r); err != nil {
 		t.Fatal(err)
@@ -192,7 +191,7 @@ func TestCookiesOverTLS(t *testing.T) {
 	if s.browserOf(r).hash == "" {
 		t.Error("the one with the prefix is not")
 	}
-	if c := hostCookie(r, flowCookie, "x", ceremonyLife, http.SameSiteLaxMode); c.SameSite != http.SameSiteLaxMode || c.MaxAge != 300 || !c.Secure || c.Valid() != nil {
+	if c := s.hostCookie(flowCookie, "x", ceremonyLife, http.SameSiteLaxMode); c.SameSite != http.SameSiteLaxMode || c.MaxAge != 300 || !c.Secure || c.Valid() != nil {
 		t.Errorf("%+v", c)
 	}
 }
