@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -9,18 +10,85 @@ import (
 
 	"rekey"
 	"rekey/internal/desk"
+	"rekey/internal/desk/client"
 	"rekey/internal/desk/staff"
 )
 
+// agentVerb is what the verbs on agents share: the desk's folder for its
+// operator, or else the desk's address for an administrator on any machine.
+type agentVerb struct {
+	*deskVerb
+	caller deskCaller
+}
+
 func (v *deskVerb) agentCommand() *cobra.Command {
+	a := agentVerb{deskVerb: v}
 	cmd := &cobra.Command{
 		Use:   "agent",
-		Short: "the people at the desk",
+		Short: "the people at the desk; on its machine (--dir), or as an administrator from any other (--desk)",
 		Args:  cobra.NoArgs,
 		RunE:  showHelp,
 	}
-	cmd.AddCommand(v.agentAddCommand(), v.agentListCommand(), v.agentRoleCommand(), v.agentDisableCommand(), v.agentEnableCommand(), v.agentInviteCommand(), v.agentSSOCommand())
+	a.caller.register(cmd)
+	cmd.AddCommand(a.addCommand(), a.listCommand(), a.roleCommand(), a.disableCommand(), a.enableCommand(), a.inviteCommand(), a.ssoCommand())
 	return cmd
+}
+
+// people are the agents of a desk, as its folder or its API has them.
+type people interface {
+	Agents(ctx context.Context) ([]desk.Agent, error)
+	AddAgent(ctx context.Context, name string, role staff.Role) error
+	SetRole(ctx context.Context, name string, role staff.Role) (desk.Agent, error)
+	DisableAgent(ctx context.Context, name string) (desk.Agent, error)
+	EnableAgent(ctx context.Context, name string) (desk.Agent, error)
+	Invite(ctx context.Context, name string, fresh bool) (rekey.Secret, time.Time, error)
+	SetSSO(ctx context.Context, name, email string) (desk.Agent, error)
+}
+
+// with makes a verb of an act on the people of the desk.
+func (v *agentVerb) with(act func(cmd *cobra.Command, at people, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case v.dir == "" && v.caller.address() == "":
+			return fmt.Errorf("%w: give the desk's folder by --dir, or its URL by --desk", rekey.ErrInput)
+		case v.dir == "":
+			return v.caller.as(func(cmd *cobra.Command, at *client.Client, args []string) error { return act(cmd, at, args) })(cmd, args)
+		case v.caller.url != "":
+			return fmt.Errorf("%w: --dir and --desk exclude one another", rekey.ErrInput)
+		}
+		return v.operate(func(cmd *cobra.Command, d *desk.Desk, args []string) error { return act(cmd, operatorsPeople{d}, args) })(cmd, args)
+	}
+}
+
+// operatorsPeople are the people of a desk for its operator, who needs no passkey.
+type operatorsPeople struct{ desk *desk.Desk }
+
+func (o operatorsPeople) Agents(ctx context.Context) ([]desk.Agent, error) {
+	return o.desk.Agents(ctx, desk.Operator())
+}
+
+func (o operatorsPeople) AddAgent(ctx context.Context, name string, role staff.Role) error {
+	return o.desk.AddAgent(ctx, desk.Operator(), name, role, desk.StepUp{})
+}
+
+func (o operatorsPeople) SetRole(ctx context.Context, name string, role staff.Role) (desk.Agent, error) {
+	return o.desk.SetAgentRole(ctx, desk.Operator(), name, role, desk.StepUp{})
+}
+
+func (o operatorsPeople) DisableAgent(ctx context.Context, name string) (desk.Agent, error) {
+	return o.desk.DisableAgent(ctx, desk.Operator(), name)
+}
+
+func (o operatorsPeople) EnableAgent(ctx context.Context, name string) (desk.Agent, error) {
+	return o.desk.EnableAgent(ctx, desk.Operator(), name, desk.StepUp{})
+}
+
+func (o operatorsPeople) Invite(ctx context.Context, name string, fresh bool) (rekey.Secret, time.Time, error) {
+	return o.desk.Invite(ctx, desk.Operator(), name, fresh, desk.StepUp{})
+}
+
+func (o operatorsPeople) SetSSO(ctx context.Context, name, email string) (desk.Agent, error) {
+	return o.desk.SetAgentSSO(ctx, desk.Operator(), name, email, desk.StepUp{})
 }
 
 // invitation is the link that is drawn for an agent, and where it is told.
@@ -29,8 +97,8 @@ type invitation struct {
 	fresh bool
 }
 
-func (v *deskVerb) invite(cmd *cobra.Command, d *desk.Desk, name string, i invitation) error {
-	link, until, err := d.Invite(cmd.Context(), desk.Operator(), name, i.fresh, desk.StepUp{})
+func (v *agentVerb) invite(cmd *cobra.Command, at people, name string, i invitation) error {
+	link, until, err := at.Invite(cmd.Context(), name, i.fresh)
 	if err != nil {
 		return err
 	}
@@ -45,7 +113,7 @@ func (v *deskVerb) invite(cmd *cobra.Command, d *desk.Desk, name string, i invit
 	}{name, said, until}, "%s registers a passkey by this link, until %s UTC and once; it is not shown again:\n%s", name, until.UTC().Format(time.DateTime), said)
 }
 
-func (v *deskVerb) agentAddCommand() *cobra.Command {
+func (v *agentVerb) addCommand() *cobra.Command {
 	var role string
 	var link invitation
 	cmd := &cobra.Command{
@@ -58,14 +126,14 @@ func (v *deskVerb) agentAddCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return v.operate(func(cmd *cobra.Command, d *desk.Desk, args []string) error {
-			if err := d.AddAgent(cmd.Context(), desk.Operator(), args[0], r, desk.StepUp{}); err != nil {
+		return v.with(func(cmd *cobra.Command, at people, args []string) error {
+			if err := at.AddAgent(cmd.Context(), args[0], r); err != nil {
 				return err
 			}
 			if err := v.tell(cmd, "agent", desk.Agent{Name: args[0], Role: r}, "%s is an agent of the desk (%s)", args[0], r); err != nil {
 				return err
 			}
-			return v.invite(cmd, d, args[0], link)
+			return v.invite(cmd, at, args[0], link)
 		})(cmd, args)
 	}
 	cmd.Flags().StringVar(&role, "role", "agent", "agent, approver, supervisor, auditor or administrator")
@@ -73,13 +141,13 @@ func (v *deskVerb) agentAddCommand() *cobra.Command {
 	return cmd
 }
 
-func (v *deskVerb) agentListCommand() *cobra.Command {
+func (v *agentVerb) listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "list the agents",
 		Args:  cobra.NoArgs,
-		RunE: v.operate(func(cmd *cobra.Command, d *desk.Desk, _ []string) error {
-			agents, err := d.Agents(cmd.Context(), desk.Operator())
+		RunE: v.with(func(cmd *cobra.Command, at people, _ []string) error {
+			agents, err := at.Agents(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -93,7 +161,7 @@ func (v *deskVerb) agentListCommand() *cobra.Command {
 	}
 }
 
-func (v *deskVerb) tellAgent(cmd *cobra.Command, a desk.Agent) error {
+func (v *agentVerb) tellAgent(cmd *cobra.Command, a desk.Agent) error {
 	state := fmt.Sprintf(", %d passkeys", a.Passkeys)
 	if a.SSO != "" {
 		state += ", signs on as " + a.SSO
@@ -104,7 +172,7 @@ func (v *deskVerb) tellAgent(cmd *cobra.Command, a desk.Agent) error {
 	return v.tell(cmd, "agent", a, "%-20s %s%s", a.Name, a.Role, state)
 }
 
-func (v *deskVerb) agentRoleCommand() *cobra.Command {
+func (v *agentVerb) roleCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "role NAME ROLE",
 		Short: "give an agent another role; their sessions are over at once",
@@ -114,43 +182,43 @@ func (v *deskVerb) agentRoleCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return v.changeAgent("%s is %s now; earlier sessions are over", func(cmd *cobra.Command, d *desk.Desk, name string) (desk.Agent, error) {
-				return d.SetAgentRole(cmd.Context(), desk.Operator(), name, role, desk.StepUp{})
+			return v.change("%s is %s now; earlier sessions are over", func(ctx context.Context, at people, name string) (desk.Agent, error) {
+				return at.SetRole(ctx, name, role)
 			})(cmd, args)
 		},
 	}
 }
 
-func (v *deskVerb) agentDisableCommand() *cobra.Command {
+func (v *agentVerb) disableCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "disable NAME",
 		Short: "take an agent's rights away: no log-in, and their sessions are over at once",
 		Args:  cobra.ExactArgs(1),
-		RunE: v.changeAgent("%s (%s) cannot log in any more; their sessions are over", func(cmd *cobra.Command, d *desk.Desk, name string) (desk.Agent, error) {
-			return d.DisableAgent(cmd.Context(), desk.Operator(), name)
+		RunE: v.change("%s (%s) cannot log in any more; their sessions are over", func(ctx context.Context, at people, name string) (desk.Agent, error) {
+			return at.DisableAgent(ctx, name)
 		}),
 	}
 }
 
-func (v *deskVerb) agentEnableCommand() *cobra.Command {
+func (v *agentVerb) enableCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "enable NAME",
 		Short: "let a disabled agent log in again",
 		Args:  cobra.ExactArgs(1),
-		RunE: v.changeAgent("%s (%s) can log in again", func(cmd *cobra.Command, d *desk.Desk, name string) (desk.Agent, error) {
-			return d.EnableAgent(cmd.Context(), desk.Operator(), name, desk.StepUp{})
+		RunE: v.change("%s (%s) can log in again", func(ctx context.Context, at people, name string) (desk.Agent, error) {
+			return at.EnableAgent(ctx, name)
 		}),
 	}
 }
 
-func (v *deskVerb) agentInviteCommand() *cobra.Command {
+func (v *agentVerb) inviteCommand() *cobra.Command {
 	var link invitation
 	cmd := &cobra.Command{
 		Use:   "invite NAME",
 		Short: "print a new one-time link for an agent who needs another passkey or has lost theirs",
 		Args:  cobra.ExactArgs(1),
-		RunE: v.operate(func(cmd *cobra.Command, d *desk.Desk, args []string) error {
-			return v.invite(cmd, d, args[0], link)
+		RunE: v.with(func(cmd *cobra.Command, at people, args []string) error {
+			return v.invite(cmd, at, args[0], link)
 		}),
 	}
 	cmd.Flags().BoolVar(&link.fresh, "fresh", false, "the passkeys that the agent has are removed when the link is used")
@@ -158,7 +226,7 @@ func (v *deskVerb) agentInviteCommand() *cobra.Command {
 	return cmd
 }
 
-func (v *deskVerb) agentSSOCommand() *cobra.Command {
+func (v *agentVerb) ssoCommand() *cobra.Command {
 	var none bool
 	cmd := &cobra.Command{
 		Use:   "sso NAME [EMAIL]",
@@ -170,18 +238,18 @@ func (v *deskVerb) agentSSOCommand() *cobra.Command {
 			return fmt.Errorf("%w: give the e-mail address, or --none", rekey.ErrInput)
 		}
 		email := strings.Join(args[1:], "")
-		return v.changeAgent("%s (%s) may sign on as told", func(cmd *cobra.Command, d *desk.Desk, name string) (desk.Agent, error) {
-			return d.SetAgentSSO(cmd.Context(), desk.Operator(), name, email, desk.StepUp{})
+		return v.change("%s (%s) may sign on as told", func(ctx context.Context, at people, name string) (desk.Agent, error) {
+			return at.SetSSO(ctx, name, email)
 		})(cmd, args)
 	}
 	cmd.Flags().BoolVar(&none, "none", false, "they cannot sign on by the identity provider any more")
 	return cmd
 }
 
-// changeAgent is a verb that changes the agent of its first argument.
-func (v *deskVerb) changeAgent(done string, change func(*cobra.Command, *desk.Desk, string) (desk.Agent, error)) func(*cobra.Command, []string) error {
-	return v.operate(func(cmd *cobra.Command, d *desk.Desk, args []string) error {
-		a, err := change(cmd, d, args[0])
+// change is a verb that changes the agent of its first argument.
+func (v *agentVerb) change(done string, change func(ctx context.Context, at people, name string) (desk.Agent, error)) func(*cobra.Command, []string) error {
+	return v.with(func(cmd *cobra.Command, at people, args []string) error {
+		a, err := change(cmd.Context(), at, args[0])
 		if err != nil {
 			return err
 		}

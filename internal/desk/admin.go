@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,9 +14,9 @@ import (
 )
 
 // AddAgent makes a new agent, who needs a link (Invite) to come in. The proof is
-// begun for the name.
+// begun for RoleProof.
 func (d *Desk) AddAgent(ctx context.Context, who Agent, name string, role staff.Role, proof StepUp) error {
-	t := target{object: name, detail: map[string]string{"role": clip(string(role))}, bound: name, proof: proof}
+	t := target{object: name, detail: map[string]string{"role": clip(string(role))}, bound: RoleProof(name, role), proof: proof}
 	return d.perform(ctx, who, ActAgentAdd, t, func() error {
 		switch strings.ToLower(name) {
 		case operatorName, ownerName, systemName:
@@ -27,9 +26,9 @@ func (d *Desk) AddAgent(ctx context.Context, who Agent, name string, role staff.
 	})
 }
 
-// SetAgentRole gives an agent another role. The proof is begun for the name.
+// SetAgentRole gives an agent another role. The proof is begun for RoleProof.
 func (d *Desk) SetAgentRole(ctx context.Context, who Agent, name string, role staff.Role, proof StepUp) (a Agent, err error) {
-	t := target{object: name, detail: map[string]string{"role": clip(string(role))}, bound: name, proof: proof}
+	t := target{object: name, detail: map[string]string{"role": clip(string(role))}, bound: RoleProof(name, role), proof: proof}
 	err = d.perform(ctx, who, ActAgentRole, t, func() error {
 		a, err = d.staff.SetRole(ctx, name, role)
 		return err
@@ -55,9 +54,9 @@ func (d *Desk) EnableAgent(ctx context.Context, who Agent, name string, proof St
 	return a, err
 }
 
-// SetAgentSSO says who an agent is at the identity provider. The proof is begun for the name.
+// SetAgentSSO says who an agent is at the identity provider. The proof is begun for SSOProof.
 func (d *Desk) SetAgentSSO(ctx context.Context, who Agent, name, email string, proof StepUp) (a Agent, err error) {
-	err = d.perform(ctx, who, ActAgentSSO, target{object: name, bound: name, proof: proof}, func() error {
+	err = d.perform(ctx, who, ActAgentSSO, target{object: name, bound: SSOProof(name, email), proof: proof}, func() error {
 		a, err = d.staff.SetSSO(ctx, name, email)
 		return err
 	})
@@ -117,24 +116,14 @@ func (d *Desk) EndSession(ctx context.Context, who Agent, of, id string) error {
 	})
 }
 
-// MakeKey draws an API key; it is told once. The proof is begun for the name.
+// MakeKey draws an API key; it is told once. The proof is begun for KeyProof.
 func (d *Desk) MakeKey(ctx context.Context, who Agent, name string, scopes []staff.Scope, until time.Time, proof StepUp) (key rekey.Secret, err error) {
-	t := target{object: name, detail: map[string]string{"scopes": scopeWords(scopes)}, bound: name, proof: proof}
+	t := target{object: name, detail: map[string]string{"scopes": clip(scopeWords(scopes))}, bound: KeyProof(name, scopes, until), proof: proof}
 	err = d.perform(ctx, who, ActKeyMake, t, func() error {
 		key, err = d.staff.MakeKey(ctx, who.Name, name, scopes, until)
 		return err
 	})
 	return key, err
-}
-
-// scopeWords are the scopes for the record, sorted.
-func scopeWords(scopes []staff.Scope) string {
-	words := make([]string, 0, len(scopes))
-	for _, s := range scopes {
-		words = append(words, string(s))
-	}
-	slices.Sort(words)
-	return clip(strings.Join(words, " "))
 }
 
 // Keys lists the API keys.

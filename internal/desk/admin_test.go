@@ -15,28 +15,29 @@ func TestWhoMayChangeAgents(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	ctx := t.Context()
+	byName := func(name string) string { return name }
 	for _, c := range []struct {
 		act    desk.Act
-		stepUp bool
+		object func(name string) string // of the proof; nil = it takes none
 		do     func(who desk.Agent, name string, proof desk.StepUp) error
 	}{
-		{desk.ActAgentDisable, false, func(who desk.Agent, name string, _ desk.StepUp) error {
+		{desk.ActAgentDisable, nil, func(who desk.Agent, name string, _ desk.StepUp) error {
 			_, err := p.desk.DisableAgent(ctx, who, name)
 			return err
 		}},
-		{desk.ActAgentEnable, true, func(who desk.Agent, name string, proof desk.StepUp) error {
+		{desk.ActAgentEnable, byName, func(who desk.Agent, name string, proof desk.StepUp) error {
 			_, err := p.desk.EnableAgent(ctx, who, name, proof)
 			return err
 		}},
-		{desk.ActAgentRole, true, func(who desk.Agent, name string, proof desk.StepUp) error {
+		{desk.ActAgentRole, func(name string) string { return desk.RoleProof(name, staff.RoleApprover) }, func(who desk.Agent, name string, proof desk.StepUp) error {
 			_, err := p.desk.SetAgentRole(ctx, who, name, staff.RoleApprover, proof)
 			return err
 		}},
-		{desk.ActAgentSSO, true, func(who desk.Agent, name string, proof desk.StepUp) error {
+		{desk.ActAgentSSO, func(name string) string { return desk.SSOProof(name, "bob@example.org") }, func(who desk.Agent, name string, proof desk.StepUp) error {
 			_, err := p.desk.SetAgentSSO(ctx, who, name, "bob@example.org", proof)
 			return err
 		}},
-		{desk.ActAgentInvite, true, func(who desk.Agent, name string, proof desk.StepUp) error {
+		{desk.ActAgentInvite, byName, func(who desk.Agent, name string, proof desk.StepUp) error {
 			_, _, err := p.desk.Invite(ctx, who, name, true, proof)
 			return err
 		}},
@@ -48,12 +49,14 @@ func TestWhoMayChangeAgents(t *testing.T) {
 				t.Errorf("%s by %s: the refusal is not recorded once", c.act, who.Name)
 			}
 		}
-		if c.stepUp {
+		proof := desk.StepUp{}
+		if c.object != nil {
 			isKind(t, string(c.act)+" without a proof", c.do(root(), "bob", desk.StepUp{}), rekey.ErrDenied)
-			isKind(t, string(c.act)+" with a proof for ann", c.do(root(), "bob", p.proof(root(), c.act, 0, "ann")), rekey.ErrDenied)
+			isKind(t, string(c.act)+" with a proof for ann", c.do(root(), "bob", p.proof(root(), c.act, 0, c.object("ann"))), rekey.ErrDenied)
+			proof = p.proof(root(), c.act, 0, c.object("bob"))
 		}
 		begun := len(p.records())
-		if err := c.do(root(), "bob", p.proof(root(), c.act, 0, "bob")); err != nil {
+		if err := c.do(root(), "bob", proof); err != nil {
 			t.Errorf("%s: %v", c.act, err)
 		}
 		if p.recorded(begun, string(c.act), "allowed") != 1 {
@@ -86,7 +89,7 @@ func TestKeysAndHooks(t *testing.T) {
 	scopes := []staff.Scope{staff.ScopeOpenCases, staff.ScopeCases}
 	_, err := p.desk.MakeKey(ctx, sue(), "crm", scopes, until, desk.StepUp{})
 	isKind(t, "a key by a supervisor", err, rekey.ErrDenied)
-	secret, err := p.desk.MakeKey(ctx, root(), "crm", scopes, until, p.proof(root(), desk.ActKeyMake, 0, "crm"))
+	secret, err := p.desk.MakeKey(ctx, root(), "crm", scopes, until, p.proof(root(), desk.ActKeyMake, 0, desk.KeyProof("crm", scopes, until)))
 	if err != nil || secret.IsZero() {
 		t.Fatal(err)
 	}

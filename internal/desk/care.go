@@ -77,7 +77,7 @@ func (d *Desk) HandOver(ctx context.Context, who Agent, number int64, to string)
 		if err != nil {
 			return err
 		}
-		if !next.DisabledAt.IsZero() || !May(next, ActEvidenceAdd) {
+		if !worksCases(next) {
 			return refuse(rekey.ErrConflict, "%s does not work cases now; choose an agent or a supervisor", next.Name)
 		}
 		if err := d.takePart(ctx, tx, number, next.Name, works); err != nil {
@@ -86,6 +86,27 @@ func (d *Desk) HandOver(ctx context.Context, who Agent, number int64, to string)
 		_, err = tx.ExecContext(ctx, `UPDATE cases SET worked_by = $1 WHERE number = $2`, next.Name, number)
 		return err
 	})
+}
+
+// worksCases tells whether an agent may work any case now.
+func worksCases(a Agent) bool { return a.DisabledAt.IsZero() && May(a, ActEvidenceAdd) }
+
+// takers are the names of those to whom HandOver would give the case: who worked it
+// before may go on with it, who approved it never.
+func takers(ctx context.Context, tx *sql.Tx, c *Case, all []Agent) (names []string, err error) {
+	for _, a := range all {
+		if !worksCases(a) || a.Name == c.WorkedBy {
+			continue
+		}
+		has, err := partOf(ctx, tx, c.Number, a.Name)
+		if err != nil {
+			return nil, err
+		}
+		if has != approves {
+			names = append(names, a.Name)
+		}
+	}
+	return names, nil
 }
 
 // Pause puts a case aside; Resume goes on with it. A hold goes on meanwhile.

@@ -140,26 +140,41 @@ func (d *Desk) Case(ctx context.Context, who Agent, number int64) (c Case, err e
 	return c.seenBy(who), err
 }
 
-// CaseAndRecorder is a case with what the registry knows of its recorder, for who
-// may read both. It is one act, and one record.
-func (d *Desk) CaseAndRecorder(ctx context.Context, who Agent, number int64) (c Case, r Recorder, err error) {
+// CaseFile is a case with what is looked up beside it.
+type CaseFile struct {
+	Case     Case
+	Recorder Recorder // as the registry has it
+	Takers   []string // the agents who may take the case over, by name; for who may hand it over
+}
+
+// CaseFile is one case's, for who may read the case and its recorder. It is one
+// act, and one record.
+func (d *Desk) CaseFile(ctx context.Context, who Agent, number int64) (f CaseFile, err error) {
 	act := ActCaseRead
 	if !May(who, ActRecorderRead) {
 		act = ActRecorderRead // which is refused
 	}
 	err = d.perform(ctx, who, act, target{object: "case and recorder", number: number}, func() error {
+		all, err := d.staff.Agents(ctx)
+		if err != nil {
+			return err
+		}
 		return d.db.Read(ctx, func(tx *sql.Tx) (err error) {
-			if c, err = d.readCase(ctx, tx, number); err != nil {
+			if f.Case, err = d.readCase(ctx, tx, number); err != nil {
 				return err
 			}
-			if r, err = readRecorder(ctx, tx, c.DeviceID); err != nil {
+			if f.Recorder, err = readRecorder(ctx, tx, f.Case.DeviceID); err != nil {
 				return err
 			}
-			r.Answers, err = readAnswers(ctx, tx, c.DeviceID)
+			if f.Recorder.Answers, err = readAnswers(ctx, tx, f.Case.DeviceID); err != nil || !May(who, ActCaseHandOver) {
+				return err
+			}
+			f.Takers, err = takers(ctx, tx, &f.Case, all)
 			return err
 		})
 	})
-	return c.seenBy(who), r, err
+	f.Case = f.Case.seenBy(who)
+	return f, err
 }
 
 // seenBy is the case as somebody's role may know it: who works it with a caller

@@ -332,8 +332,11 @@ func (p *place) ready(b *box, caller string) desk.Case {
 	if _, err := p.approve(carol(), c.Number); err != nil {
 		p.t.Fatal(err)
 	}
-	p.flush()
-	c = p.seen(ann(), c.Number)
+	until(p.t, "the owner is told", func() bool { // Run may have a message in hand, which flush does not wait for
+		p.flush()
+		c = p.seen(ann(), c.Number)
+		return c.Stage != desk.StageTelling
+	})
 	if c.Stage != desk.StageChallenge {
 		p.t.Fatalf("stage %q, want challenge", c.Stage)
 	}

@@ -203,16 +203,30 @@ func (e *explainer) proves(r LogReport) []string {
 	all := []string{
 		fmt.Sprintf("The log holds %s, from %s to %s. One signature covers them all: since they were written none was changed, taken out, put in between, or put into another order.",
 			several(r.Records, "record", "records"), e.first.Format(layout), e.last.Format(layout)),
-		fmt.Sprintf("%s issued. The record of each, with the case, the recorder, the agent, the evidence and a fingerprint of the challenge, was signed before the answer was worked out.",
-			several(e.issued, "answer was", "answers were")),
-		fmt.Sprintf("%d of them needed a second person; for %d of these the log holds the approval by somebody else, before the answer.", e.due, e.approved),
-		fmt.Sprintf("%s refused, and %s allowed but did not succeed; the log holds these as well.",
-			several(e.refused, "act was", "acts were"), several(e.failed, "was", "were")),
 	}
+	all = append(all, e.provesOfAnswers()...)
+	all = append(all,
+		fmt.Sprintf("%s refused, and %s allowed but did not succeed; the log holds these as well.",
+			several(e.refused, "act was", "acts were"), several(e.failed, "was", "were")))
 	if e.recovered > 0 {
 		all = append(all, fmt.Sprintf("The machine stopped in the middle of a record %s; the log tells which records were kept then.", several(e.recovered, "time", "times")))
 	}
 	return all
+}
+
+func (e *explainer) provesOfAnswers() []string {
+	if e.issued == 0 {
+		return []string{"No answer was issued."}
+	}
+	second := "None of them needed a second person."
+	if e.due > 0 {
+		second = fmt.Sprintf("%d of them needed a second person; for %d of these the log holds the approval by somebody else, before the answer.", e.due, e.approved)
+	}
+	return []string{
+		fmt.Sprintf("%s issued. The record of each, with the case, the recorder, the agent, the evidence and a fingerprint of the challenge, was signed before the answer was worked out.",
+			several(e.issued, "answer was", "answers were")),
+		second,
+	}
 }
 
 // several is a number with its word.

@@ -58,8 +58,13 @@ func (l link) seal(half string) ([]byte, error) {
 	return hpke.Seal(key, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(halfContext+l.hash), []byte(half))
 }
 
-// readHalf is the sealed half of a link, while it counts; until is zero where there is none.
-func (d *Desk) readHalf(ctx context.Context, tx *sql.Tx, l link) (sealed []byte, until time.Time, err error) {
+// readHalf is the sealed half of a link, while it counts; until is zero where there
+// is none. It ends with its case, and with a recorder that is frozen out of another
+// one, whatever is left of its ten minutes.
+func (d *Desk) readHalf(ctx context.Context, tx *sql.Tx, l link, c *Case) (sealed []byte, until time.Time, err error) {
+	if frozen, err := isFrozen(ctx, tx, c.DeviceID); err != nil || frozen || l.former || c.Stage != StageAnswered {
+		return nil, time.Time{}, err
+	}
 	var text string
 	var micros int64
 	err = tx.QueryRowContext(ctx, `SELECT sealed, until FROM owner_halves WHERE link = $1`, l.hash).Scan(&text, &micros)

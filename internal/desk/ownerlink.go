@@ -31,6 +31,8 @@ type OwnerView struct {
 	Answered  bool      `json:"answered"`
 	Closed    bool      `json:"closed"`
 	Outcome   string    `json:"outcome,omitempty"`
+
+	PasswordSet string `json:"password_set,omitempty"` // with the answer, as the caller said: yes, no or unknown; empty = not closed
 }
 
 // OwnerRead is what a link shows. The error wraps rekey.ErrNotFound, in the same
@@ -65,7 +67,7 @@ func (d *Desk) ownerView(ctx context.Context, token rekey.Secret) (v OwnerView, 
 		}
 		v = OwnerView{Case: c.Number, DeviceID: c.DeviceID.String(), Model: c.Model, Account: c.Account, Purpose: c.Purpose, Address: l.masked, Former: l.former,
 			OpenedAt: c.OpenedAt, Stage: c.Stage, HoldUntil: c.HoldUntil, Answered: !c.AnsweredAt.IsZero(),
-			Closed: c.Stage == StageClosed, Outcome: c.Outcome}
+			Closed: c.Stage == StageClosed, Outcome: c.Outcome, PasswordSet: c.PasswordSet}
 		if v.Asks, err = d.asks(ctx, tx, &c, l); err != nil {
 			return err
 		}
@@ -75,9 +77,7 @@ func (d *Desk) ownerView(ctx context.Context, token rekey.Secret) (v OwnerView, 
 		if v.Frozen, err = isFrozen(ctx, tx, c.DeviceID); err != nil {
 			return err
 		}
-		if !l.former {
-			_, v.HalfUntil, err = d.readHalf(ctx, tx, l)
-		}
+		_, v.HalfUntil, err = d.readHalf(ctx, tx, l, &c)
 		v.HalfReady = !v.HalfUntil.IsZero()
 		return err
 	})
@@ -133,19 +133,25 @@ func (d *Desk) OwnerConfirm(ctx context.Context, token rekey.Secret) (v OwnerVie
 	return v, err
 }
 
-// OwnerHalf is the owner's half of the answer, groups 3 and 4, while it counts.
+// OwnerHalf is the owner's half of the answer, groups 3 and 4, while it counts: ten
+// minutes, and no longer than the case goes on.
 func (d *Desk) OwnerHalf(ctx context.Context, token rekey.Secret) (half []Group, err error) {
-	err = d.byLink(ctx, token, ActOwnerHalf, func(l link) error {
+	err = d.byLink(ctx, token, ActOwnerHalf, func(link) error {
 		raw, err := parseToken(token)
 		if err != nil {
 			return err
 		}
+		var l link
 		var sealed []byte
 		err = d.db.Read(ctx, func(tx *sql.Tx) error {
+			var c Case
+			if l, c, err = d.findLink(ctx, tx, token); err != nil {
+				return err
+			}
 			var until time.Time
-			sealed, until, err = d.readHalf(ctx, tx, l)
-			if err == nil && (until.IsZero() || l.former) {
-				err = refuse(rekey.ErrConflict, "there is no half of a temporary password for you now; it is kept for ten minutes only")
+			sealed, until, err = d.readHalf(ctx, tx, l, &c)
+			if err == nil && until.IsZero() {
+				err = refuse(rekey.ErrConflict, "there is no half of a temporary password for you now; it is kept for ten minutes, and no longer than the case goes on")
 			}
 			return err
 		})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -173,6 +174,56 @@ func TestOwnersHalf(t *testing.T) {
 	p.clock.Jump(-5 * time.Minute) // it is gone, not only over
 	_, err = p.desk.OwnerHalf(t.Context(), late)
 	isKind(t, "after it was forgotten", err, rekey.ErrConflict)
+}
+
+// TestHalfEndsWithItsCase: the case is closed, frozen, or its recorder is frozen out
+// of another case, minutes after the answer: no link shows the half any more, also
+// when the case is thawed.
+func TestHalfEndsWithItsCase(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for name, end := range map[string]func(number int64, b *box) error{
+		"closed": func(number int64, _ *box) error {
+			_, err := p.desk.CloseCase(t.Context(), ann(), number, desk.Ending{Outcome: "suspicious"})
+			return err
+		},
+		"frozen": func(number int64, _ *box) error {
+			_, err := p.desk.Freeze(t.Context(), sue(), number, "a voice in the background")
+			return err
+		},
+		"frozen and thawed": func(number int64, _ *box) error {
+			if _, err := p.desk.Freeze(t.Context(), bob(), number, "a voice in the background"); err != nil {
+				return err
+			}
+			_, err := p.desk.Thaw(t.Context(), sue(), number, "called the owner back", p.proof(sue(), desk.ActCaseThaw, number, strconv.FormatInt(number, 10)))
+			return err
+		},
+		"another case of the recorder is frozen": func(_ int64, b *box) error {
+			other := p.openCase(bob(), b, "+49 171 5550199")
+			_, err := p.desk.Freeze(t.Context(), bob(), other.Number, "a voice in the background")
+			return err
+		},
+	} {
+		b := p.enrol(ownerOfAll())
+		c := p.ready(b, "+49 171 5550123")
+		opened := p.mail.Of("notice.open")
+		token := p.token(opened[len(opened)-1])
+		if _, err := p.reveal(ann(), c.Number, b.challenge(t, recovery.PurposePassword).String()); err != nil {
+			t.Fatal(err)
+		}
+		if half, err := p.desk.OwnerHalf(t.Context(), token); err != nil || len(half) != 2 {
+			t.Fatalf("%s: %d groups before, %v", name, len(half), err)
+		}
+		if err := end(c.Number, b); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if v, err := p.desk.OwnerRead(t.Context(), token); err != nil || v.Case != c.Number || v.HalfReady || !v.HalfUntil.IsZero() {
+			t.Errorf("%s: %+v %v", name, v, err)
+		}
+		_, err := p.desk.OwnerHalf(t.Context(), token)
+		isKind(t, name, err, rekey.ErrConflict)
+		p.clock.Add(25 * time.Hour) // the caller's allowance of a day
+	}
 }
 
 // TestNotMe freezes at once, takes the half away, and is said as often as one likes.

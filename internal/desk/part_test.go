@@ -3,6 +3,7 @@ package desk_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,6 +51,48 @@ func TestHandOver(t *testing.T) {
 		t.Error(err)
 	}
 	p.wantEvent("lea case.approve refused")
+}
+
+// TestTakers: a case is offered to those to whom it may be given, and to nobody else.
+func TestTakers(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	b := p.enrol(ownerOfAll())
+	c := p.openCase(ann(), b, "+49301")
+	takers := func(who desk.Agent) []string {
+		t.Helper()
+		f, err := p.desk.CaseFile(t.Context(), who, c.Number)
+		if err != nil || f.Case.Number != c.Number || f.Recorder.DeviceID != b.id {
+			t.Fatalf("%+v: %v", f, err)
+		}
+		return f.Takers
+	}
+	if got := takers(ann()); !slices.Equal(got, []string{"bob", "sue"}) {
+		t.Errorf("at first %q", got)
+	}
+	if got := takers(carol()); got != nil {
+		t.Errorf("to who can hand nothing over: %q", got)
+	}
+	p.add(ann(), c.Number, desk.EvidenceAddress)
+	p.add(ann(), c.Number, desk.EvidenceCallback)
+	if _, err := p.approve(sue(), c.Number); err != nil {
+		t.Fatal(err)
+	}
+	if got := takers(ann()); !slices.Equal(got, []string{"bob"}) {
+		t.Errorf("after sue has approved: %q", got)
+	}
+	if _, err := p.desk.HandOver(t.Context(), ann(), c.Number, "bob"); err != nil {
+		t.Fatal(err)
+	}
+	if got := takers(bob()); !slices.Equal(got, []string{"ann"}) {
+		t.Errorf("back to who had it: %q", got)
+	}
+	if _, err := p.desk.DisableAgent(t.Context(), desk.Operator(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if got := takers(bob()); got != nil {
+		t.Errorf("after ann was disabled: %q", got)
+	}
 }
 
 // TestDisabledAgentGetsNoCase: and a supervisor takes the case of one who is gone.

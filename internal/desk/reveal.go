@@ -67,7 +67,7 @@ type Revealed struct {
 // challenge and the limits are spent in one transaction; the record of it gets
 // into a signed checkpoint; the answer is worked out; the owner's half is handed
 // to the mail server or the SMS provider; the agent's half is returned. It is stored
-// nowhere but, sealed with the owner's link, the owner's half for ten minutes.
+// nowhere but, sealed with the owner's link, the owner's half for ten minutes at most.
 // Where anything fails the limits stay spent and nothing is returned: rekey.ErrUnreachable
 // is the mail being down, after which the case takes a new challenge.
 // The proof is begun for the challenge, as given here.

@@ -233,8 +233,12 @@ func (d *Desk) CloseCase(ctx context.Context, who Agent, number int64, end Endin
 	})
 }
 
+// closeCase ends a case, and the owner's half with it.
 func (d *Desk) closeCase(ctx context.Context, tx *sql.Tx, who Agent, number int64, end Ending) error {
 	_, err := tx.ExecContext(ctx, `UPDATE cases SET closed_by = $1, closed_at = $2, outcome = $3, password_set = $4, caller_in = $5 WHERE number = $6`,
 		who.Name, store.Micros(d.now()), end.Outcome, end.PasswordSet, end.CallerIn, number)
-	return err
+	if err != nil {
+		return err
+	}
+	return dropHalves(ctx, tx, number)
 }

@@ -84,6 +84,8 @@ func (s *server) admit(c *call) (err error) {
 	}
 	if !c.rt.open {
 		if c.who, err = s.whose(c); err != nil {
+			// Not recorded: whoever has no session could otherwise fill the security
+			// log. What ends a session that was taken elsewhere is, by staff.
 			if slow := s.limits.stranger(c.r); slow != nil {
 				return slow
 			}

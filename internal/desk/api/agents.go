@@ -13,13 +13,13 @@ import (
 type AddAgent struct {
 	Name   string     `json:"name" example:"ann" maxLength:"100"`
 	Role   staff.Role `json:"role" enum:"agent,approver,supervisor,auditor,administrator" example:"agent"`
-	StepUp Proof      `json:"step_up,omitzero" doc:"Begun for the name."`
+	StepUp Proof      `json:"step_up,omitzero" doc:"Begun for the name and the role, a line each."`
 }
 
 // SetRole is the body of POST /agents/{name}/role.
 type SetRole struct {
 	Role   staff.Role `json:"role" enum:"agent,approver,supervisor,auditor,administrator" example:"approver"`
-	StepUp Proof      `json:"step_up,omitzero" doc:"Begun for the name."`
+	StepUp Proof      `json:"step_up,omitzero" doc:"Begun for the name and the role, a line each."`
 }
 
 // Confirmed is the body of a request that says nothing but who is there.
@@ -42,7 +42,7 @@ type Invitation struct {
 // SetSSO is the body of POST /agents/{name}/sso.
 type SetSSO struct {
 	Email  string `json:"email" doc:"Verified address at the identity provider; empty = none." example:"ann@example.com" maxLength:"254"`
-	StepUp Proof  `json:"step_up,omitzero" doc:"Begun for the name."`
+	StepUp Proof  `json:"step_up,omitzero" doc:"Begun for the name and the address, a line each."`
 }
 
 // Agents is the answer of GET /agents.

@@ -133,10 +133,11 @@ func TestToldOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	root := p.browse("root")
-	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	end := time.Now().Add(time.Hour).UTC()
+	until, key := end.Format(time.RFC3339), desk.KeyProof("line", []staff.Scope{staff.ScopeRecorders}, end)
 	for _, ask := range []struct{ path, secret, body string }{
 		{"/agents/ann/invite", "link", `{"step_up":` + root.proof(p, "root", desk.ActAgentInvite, 0, "ann") + `}`},
-		{"/keys", "key", `{"name":"line","scopes":["recorders.read"],"until":"` + until + `","step_up":` + root.proof(p, "root", desk.ActKeyMake, 0, "line") + `}`},
+		{"/keys", "key", `{"name":"line","scopes":["recorders.read"],"until":"` + until + `","step_up":` + root.proof(p, "root", desk.ActKeyMake, 0, key) + `}`},
 		{"/hooks", "secret", `{"url":"https://crm.example.com/","step_up":` + root.proof(p, "root", desk.ActHookAdd, 0, "https://crm.example.com/") + `}`},
 	} {
 		status, text := root.send("POST", ask.path, ask.body, keyHeader, "once"+ask.secret)

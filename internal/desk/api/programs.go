@@ -15,7 +15,7 @@ type MakeKey struct {
 	Name   string        `json:"name" example:"production-line-2" maxLength:"100"`
 	Scopes []staff.Scope `json:"scopes" enum:"recorders.enrol,recorders.read,recorders.owner,cases.read,cases.open,figures.read,log.read" minItems:"1" maxItems:"7" nullable:"false"`
 	Until  time.Time     `json:"until" doc:"The key counts until then." example:"2027-01-01T00:00:00Z"`
-	StepUp Proof         `json:"step_up,omitzero" doc:"Begun for the name."`
+	StepUp Proof         `json:"step_up,omitzero" doc:"Begun for the name, the scopes sorted with a blank between, and the day of the end in UTC, a line each."`
 }
 
 // MadeKey is the answer: the key is told once.

@@ -20,7 +20,7 @@ func (c *Client) Agents(ctx context.Context) ([]desk.Agent, error) {
 
 // AddAgent makes a new agent, who needs a link (Invite) to come in.
 func (c *Client) AddAgent(ctx context.Context, name string, role staff.Role) error {
-	proof, err := c.stepUp(ctx, desk.ActAgentAdd, 0, name)
+	proof, err := c.stepUp(ctx, desk.ActAgentAdd, 0, desk.RoleProof(name, role))
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (c *Client) AddAgent(ctx context.Context, name string, role staff.Role) err
 
 // SetRole gives an agent another role.
 func (c *Client) SetRole(ctx context.Context, name string, role staff.Role) (who desk.Agent, err error) {
-	proof, err := c.stepUp(ctx, desk.ActAgentRole, 0, name)
+	proof, err := c.stepUp(ctx, desk.ActAgentRole, 0, desk.RoleProof(name, role))
 	if err != nil {
 		return who, err
 	}
@@ -64,7 +64,7 @@ func (c *Client) Invite(ctx context.Context, name string, fresh bool) (link reke
 
 // SetSSO says who an agent is at the identity provider.
 func (c *Client) SetSSO(ctx context.Context, name, email string) (who desk.Agent, err error) {
-	proof, err := c.stepUp(ctx, desk.ActAgentSSO, 0, name)
+	proof, err := c.stepUp(ctx, desk.ActAgentSSO, 0, desk.SSOProof(name, email))
 	if err != nil {
 		return who, err
 	}
@@ -80,7 +80,7 @@ func (c *Client) Keys(ctx context.Context) ([]staff.Key, error) {
 
 // MakeKey draws an API key; it is told once.
 func (c *Client) MakeKey(ctx context.Context, name string, scopes []staff.Scope, until time.Time) (rekey.Secret, error) {
-	proof, err := c.stepUp(ctx, desk.ActKeyMake, 0, name)
+	proof, err := c.stepUp(ctx, desk.ActKeyMake, 0, desk.KeyProof(name, scopes, until))
 	if err != nil {
 		return rekey.Secret{}, err
 	}

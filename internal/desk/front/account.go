@@ -7,11 +7,11 @@ import (
 // account is what somebody sees of themselves: their passkeys, and where they
 // are logged in.
 func (f *front) account(c *call) (reply, error) {
-	keys, err := f.desk.Staff().PasskeysOf(c.r.Context(), c.who.Name)
+	open, err := f.desk.Sessions(c.r.Context(), c.who, c.who.Name, c.r)
 	if err != nil {
 		return reply{}, err
 	}
-	open, err := f.desk.Sessions(c.r.Context(), c.who, c.who.Name, c.r)
+	keys, err := f.desk.Staff().PasskeysOf(c.r.Context(), c.who.Name) // of the same page, which is on record by now
 	if err != nil {
 		return reply{}, err
 	}

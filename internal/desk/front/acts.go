@@ -111,7 +111,7 @@ func (f *front) challenge(c *call) (reply, error) {
 	if err != nil {
 		return f.casePage(c, number, err)
 	}
-	out, err := f.desk.Reveal(c.r.Context(), c.who, number, c.r.PostForm.Get("challenge"), proof)
+	out, err := f.desk.Reveal(c.r.Context(), c.who, number, c.field("challenge"), proof)
 	if err != nil {
 		return f.casePage(c, number, err)
 	}

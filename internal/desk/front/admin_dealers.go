@@ -29,7 +29,7 @@ func (f *front) addDealer(c *call) (reply, error) {
 	proof, err := c.stepUp()
 	if err == nil {
 		err = f.desk.AddDealer(c.r.Context(), c.who, desk.Dealer{
-			Name: c.r.PostForm.Get("name"), Company: c.field("company"), Phone: c.field("phone"), Until: until.Add(24 * time.Hour),
+			Name: c.field("name"), Company: c.field("company"), Phone: c.field("phone"), Until: until.Add(24 * time.Hour),
 		}, proof)
 	}
 	if err != nil {

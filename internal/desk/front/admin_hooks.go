@@ -34,7 +34,7 @@ func (f *front) addHook(c *call) (reply, error) {
 	var secret rekey.Secret
 	if err == nil {
 		events := strings.FieldsFunc(c.field("events"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' })
-		made, secret, err = f.desk.AddHook(c.r.Context(), c.who, c.r.PostForm.Get("url"), events, proof)
+		made, secret, err = f.desk.AddHook(c.r.Context(), c.who, c.field("url"), events, proof)
 	}
 	if err != nil {
 		return f.hooksPage(c, err)

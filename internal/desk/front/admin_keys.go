@@ -1,7 +1,6 @@
 package front
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,13 +15,13 @@ func (f *front) keysPage(c *call, failed error) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{title: "API keys", page: keysPage(c.who, all, keyTyped{c.field("name"), c.field("days"), c.scopes()}, told(failed))}, failed
+	return reply{title: "API keys", page: keysPage(c.who, all, keyTyped{c.field("name"), c.field("until"), c.scopes()}, told(failed))}, failed
 }
 
 // keyTyped is what stood in the form of a new key.
 type keyTyped struct {
-	Name, Days string
-	Scopes     []staff.Scope
+	Name, Until string
+	Scopes      []staff.Scope
 }
 
 // scopes are the boxes that are ticked.
@@ -34,14 +33,14 @@ func (c *call) scopes() (all []staff.Scope) {
 }
 
 func (f *front) makeKey(c *call) (reply, error) {
-	name := c.r.PostForm.Get("name") // as the proof was begun for it
-	days, err := strconv.Atoi(c.field("days"))
-	if err != nil || days < 1 || days > 3660 {
-		return f.keysPage(c, refuse(rekey.ErrInput, "days: expected how many days the key counts, from 1 to 3660"))
+	name := c.field("name")
+	day, err := time.Parse(dateLayout, c.field("until"))
+	if err != nil {
+		return f.keysPage(c, refuse(rekey.ErrInput, "counts until: expected a date such as 2027-11-01"))
 	}
+	until := day.Add(24*time.Hour - time.Second) // still on that day, as the proof was begun for it
 	proof, err := c.stepUp()
 	var key rekey.Secret
-	until := time.Now().AddDate(0, 0, days).UTC().Truncate(time.Second)
 	if err == nil {
 		key, err = f.desk.MakeKey(c.r.Context(), c.who, name, c.scopes(), until, proof)
 	}

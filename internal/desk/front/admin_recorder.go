@@ -30,9 +30,6 @@ func (f *front) recorderOwner(c *call) (reply, error) {
 }
 
 func (f *front) recorderOwnerPage(c *call, id recovery.DeviceID, failed error) (reply, error) {
-	if err := c.keepsDesk(); err != nil {
-		return reply{}, err
-	}
 	r, err := f.desk.Recorder(c.r.Context(), c.who, id)
 	if err != nil {
 		return reply{}, err
@@ -85,27 +82,24 @@ func (f *front) setPhrases(c *call, id recovery.DeviceID) error {
 	return f.desk.SetPhrases(c.r.Context(), c.who, id, desk.Phrases{Support: c.secret("support"), Duress: c.secret("duress")})
 }
 
-func (f *front) enrolForm(c *call) (reply, error) { return f.enrolPage(c, nil) }
+func (f *front) enrolForm(*call) (reply, error) { return f.enrolPage(nil) }
 
-func (f *front) enrolPage(c *call, failed error) (reply, error) {
-	if !desk.May(c.who, desk.ActRecorderEnrol) {
-		return reply{}, refuse(rekey.ErrDenied, "the role %s enrols no recorder", c.who.Role)
-	}
+func (f *front) enrolPage(failed error) (reply, error) {
 	return reply{title: "Enrol a recorder", page: enrolPage(told(failed))}, failed
 }
 
 func (f *front) enrol(c *call) (reply, error) {
 	file, err := c.upload("enrolment")
 	if err != nil {
-		return f.enrolPage(c, err)
+		return f.enrolPage(err)
 	}
 	owner, err := c.owner()
 	if err != nil {
-		return f.enrolPage(c, err)
+		return f.enrolPage(err)
 	}
 	done, err := f.desk.Enrol(c.r.Context(), c.who, file, owner)
 	if err != nil {
-		return f.enrolPage(c, err)
+		return f.enrolPage(err)
 	}
 	return reply{title: "Enrolled " + done.DeviceID.String(), page: enrolledPage(done)}, nil
 }

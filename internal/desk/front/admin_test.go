@@ -143,7 +143,8 @@ func TestEnrolUpload(t *testing.T) {
 }
 
 // TestForcedBrowsing: nobody sees or does what their role does not allow, by
-// whatever address, and without a session nothing at all.
+// whatever address, and without a session nothing at all. Each page that was
+// refused is on record, once.
 func TestForcedBrowsing(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -200,8 +201,11 @@ func TestForcedBrowsing(t *testing.T) {
 		}
 	}
 	for _, name := range []string{agent, approver, supervisor, auditor, administrator} {
-		p := h.person(name)
+		p, forced := h.person(name), 0
 		for path, who := range pages {
+			if !contains(who, name) {
+				forced += 2
+			}
 			want := map[bool]string{true: "200", false: "403"}[contains(who, name)]
 			if got := p.status("GET", path); got != want {
 				t.Errorf("%s opens %s: status %s, want %s", name, path, got, want)
@@ -214,9 +218,13 @@ func TestForcedBrowsing(t *testing.T) {
 			if contains(who, name) {
 				continue
 			}
-			if got := p.status("POST", path); got != "403" && got != "400" {
+			forced++
+			if got := p.status("POST", path); got != "403" {
 				t.Errorf("%s posts to %s: status %s", name, path, got)
 			}
+		}
+		if got := h.refused(name); len(got) != forced {
+			t.Errorf("%d pages were refused to %s, on record are %d: %q", forced, name, len(got), got)
 		}
 	}
 	agents, err := h.desk.Agents(t.Context(), desk.Operator())

@@ -4,15 +4,11 @@ import (
 	"strings"
 	"time"
 
-	"rekey"
 	"rekey/internal/desk"
 	"rekey/internal/desk/staff"
 )
 
-func (f *front) rights(c *call) (reply, error) {
-	if !desk.May(c.who, desk.ActLogVerify) {
-		return reply{}, refuse(rekey.ErrDenied, "the role %s checks nothing", c.who.Role)
-	}
+func (f *front) rights(*call) (reply, error) {
 	return reply{title: "Rights", page: rightsPage(desk.Rights())}, nil
 }
 
@@ -67,8 +63,5 @@ func conditions(r desk.Right) string {
 func (f *front) reconcile(c *call) (reply, error) {
 	s := spanOf(c.r.URL.Query(), time.Now())
 	v, err := f.desk.Reconcile(c.r.Context(), c.who, s.Since, s.Until)
-	if err != nil && !desk.May(c.who, desk.ActReconcile) {
-		return reply{}, err
-	}
 	return reply{title: "Keys and answers", page: reconcilePage(s, v, told(err))}, err
 }

@@ -16,6 +16,7 @@ type caseView struct {
 	desk.Case
 	who      desk.Agent
 	recorder desk.Recorder
+	takers   []string // who may take the case over
 	now      time.Time
 	problem  string
 	shown    string     // a registered number in full, this once
@@ -50,8 +51,8 @@ func (f *front) viewCase(c *call, number int64) (caseView, error) {
 	if v.form == nil {
 		v.form = url.Values{}
 	}
-	var err error
-	v.Case, v.recorder, err = f.desk.CaseAndRecorder(c.r.Context(), c.who, number)
+	file, err := f.desk.CaseFile(c.r.Context(), c.who, number)
+	v.Case, v.recorder, v.takers = file.Case, file.Recorder, file.Takers
 	return v, err
 }
 

@@ -14,47 +14,49 @@ import (
 )
 
 // agentRoutes are the pages that an agent works in, and what all roles have.
-func (f *front) agentRoutes() map[string]handler {
-	return map[string]handler{
-		"GET /{$}":            f.start,
-		"GET /cases":          f.cases,
-		"POST /cases":         f.openCase,
-		"GET /cases/{number}": f.caseOf,
+func (f *front) agentRoutes() map[string]route {
+	return map[string]route{
+		"GET /{$}":            {"", f.start},
+		"GET /cases":          {desk.ActCaseList, f.cases},
+		"POST /cases":         {desk.ActCaseOpen, f.openCase},
+		"GET /cases/{number}": {desk.ActCaseRead, f.caseOf},
 
-		"POST /cases/{number}/evidence":  f.evidence,
-		"POST /cases/{number}/code":      f.sendCode,
-		"POST /cases/{number}/address":   f.showAddress,
-		"POST /cases/{number}/send-to":   f.sendTo,
-		"POST /cases/{number}/approval":  f.approval,
-		"POST /cases/{number}/challenge": f.challenge,
-		"POST /cases/{number}/notes":     f.note,
-		"POST /cases/{number}/handover":  f.handOver,
-		"POST /cases/{number}/pause":     f.pause,
-		"POST /cases/{number}/resume":    f.resume,
-		"POST /cases/{number}/freeze":    f.freeze,
-		"POST /cases/{number}/thaw":      f.thaw,
-		"POST /cases/{number}/close":     f.closeCase,
+		"POST /cases/{number}/evidence":  {desk.ActEvidenceAdd, f.evidence},
+		"POST /cases/{number}/code":      {desk.ActCodeSend, f.sendCode},
+		"POST /cases/{number}/address":   {desk.ActAddressShow, f.showAddress},
+		"POST /cases/{number}/send-to":   {desk.ActSendTo, f.sendTo},
+		"POST /cases/{number}/approval":  {desk.ActCaseApprove, f.approval},
+		"POST /cases/{number}/challenge": {desk.ActReveal, f.challenge},
+		"POST /cases/{number}/notes":     {desk.ActCaseNote, f.note},
+		"POST /cases/{number}/handover":  {desk.ActCaseHandOver, f.handOver},
+		"POST /cases/{number}/pause":     {desk.ActCasePause, f.pause},
+		"POST /cases/{number}/resume":    {desk.ActCaseResume, f.resume},
+		"POST /cases/{number}/freeze":    {desk.ActCaseFreeze, f.freeze},
+		"POST /cases/{number}/thaw":      {desk.ActCaseThaw, f.thaw},
+		"POST /cases/{number}/close":     {desk.ActCaseClose, f.closeCase},
 
 		// A form that was refused leaves its own address in the browser.
-		"GET /cases/{number}/{form}": func(c *call) (reply, error) {
+		"GET /cases/{number}/{form}": {desk.ActCaseRead, func(c *call) (reply, error) {
 			number, err := c.number()
 			return reply{location: caseURL(number)}, err
-		},
+		}},
 
-		"GET /recorders":      f.recorders,
-		"GET /recorders/{id}": f.recorder,
+		"GET /recorders":      {desk.ActRecorderList, f.recorders},
+		"GET /recorders/{id}": {desk.ActRecorderRead, f.recorder},
 
-		"POST /scan":  f.scan,
-		"POST /marks": f.marks,
+		// These read what was sent and nothing of the desk's.
+		"POST /scan":  {"", f.scan},
+		"POST /marks": {"", f.marks},
 
-		"GET /account":                    f.account,
-		"POST /account/sessions/{id}/end": f.endSession,
-		"POST /logout":                    f.logOut,
+		"GET /account":                    {desk.ActSessionList, f.account},
+		"POST /account/sessions/{id}/end": {desk.ActSessionEnd, f.endSession},
+		"POST /logout":                    {desk.ActLogOut, f.logOut},
 	}
 }
 
 // start is where an agent works: one field that finds, what it found, and the
-// cases that wait for this agent, or for anybody.
+// cases that wait for this agent, or for anybody. Everybody begins here; who has
+// no use for the field is led to where they begin, which withholds nothing.
 func (f *front) start(c *call) (reply, error) {
 	if h := home(c.who); h != "/" && !desk.May(c.who, desk.ActCaseOpen) {
 		return reply{location: h}, nil

@@ -9,6 +9,9 @@ import (
 	"net/http/cookiejar"
 	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +20,7 @@ import (
 	"rekey/internal/desk/front"
 	"rekey/internal/desk/passkey"
 	"rekey/internal/desk/staff"
+	"rekey/seclog"
 )
 
 // program speaks to the pages without a browser, as whoever forges requests.
@@ -24,6 +28,7 @@ type program struct {
 	t    *testing.T
 	base string
 	http *http.Client
+	name string // of who is logged in
 }
 
 func newProgram(h *house) *program {
@@ -31,7 +36,7 @@ func newProgram(h *house) *program {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return &program{h.t, h.base, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &program{t: h.t, base: h.base, http: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 func (p *program) send(method, path, kind, body string, header ...string) (status int, text string) {
@@ -61,6 +66,7 @@ func (p *program) send(method, path, kind, body string, header ...string) (statu
 // logIn registers a passkey for the agent and logs in with it.
 func (p *program) logIn(h *house, name string) {
 	p.t.Helper()
+	p.name = name
 	link, _, err := h.desk.Invite(p.t.Context(), desk.Operator(), name, false, desk.StepUp{})
 	if err != nil {
 		p.t.Fatal(err)
@@ -95,11 +101,26 @@ func (p *program) logIn(h *house, name string) {
 	}
 }
 
+// refused are the records of refusals of one agent, by what they were refused, with
+// the number of the case.
+func (h *house) refused(name string) (all []string) {
+	h.t.Helper()
+	for rec, err := range seclog.Records(os.DirFS(filepath.Join(h.dir, desk.LogDir))) {
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if rec.Actor == name && rec.Result == "refused" {
+			all = append(all, strings.TrimSpace(rec.Event+" "+rec.Object+" "+rec.Case))
+		}
+	}
+	return all
+}
+
 // acts say what each page does at the desk, so that a role that may not do it
 // must be refused.
 func acts() map[string]desk.Act {
 	return map[string]desk.Act{
-		"GET /cases": desk.ActCaseList, "GET /cases/{number}/{form}": "", "POST /cases": desk.ActCaseOpen, "GET /cases/{number}": desk.ActCaseRead,
+		"GET /cases": desk.ActCaseList, "GET /cases/{number}/{form}": desk.ActCaseRead, "POST /cases": desk.ActCaseOpen, "GET /cases/{number}": desk.ActCaseRead,
 		"POST /cases/{number}/evidence": desk.ActEvidenceAdd, "POST /cases/{number}/code": desk.ActCodeSend,
 		"POST /cases/{number}/address": desk.ActAddressShow, "POST /cases/{number}/send-to": desk.ActSendTo,
 		"POST /cases/{number}/approval": desk.ActCaseApprove, "POST /cases/{number}/challenge": desk.ActReveal,
@@ -114,7 +135,8 @@ func acts() map[string]desk.Act {
 }
 
 // TestAgentPagesByForce asks for every page as nobody, from another site, and as
-// every role, whether or not a link leads there. Nothing happens to the case.
+// every role, whether or not a link leads there. Nothing happens to the case, and
+// each page that was refused to an agent is on record, once.
 func TestAgentPagesByForce(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -130,7 +152,7 @@ func TestAgentPagesByForce(t *testing.T) {
 	}
 	nobody := newProgram(h)
 	const form = "application/x-www-form-urlencoded"
-	all := acts()
+	all, forced := acts(), map[staff.Role][]string{}
 	for _, pattern := range front.AgentPatterns() {
 		act, known := all[pattern]
 		if !known {
@@ -155,9 +177,21 @@ func TestAgentPagesByForce(t *testing.T) {
 			if act == "" || act == desk.ActLogOut || desk.May(desk.Agent{Role: role}, act) {
 				continue
 			}
-			if status, _ := p.send(method, path, form, body); status != http.StatusForbidden {
-				t.Errorf("%s as %s: %d, want 403", pattern, role, status)
+			for _, sent := range []string{body, "%zz"} { // a form that cannot be read is no way around
+				if status, _ := p.send(method, path, form, sent); status != http.StatusForbidden {
+					t.Errorf("%s as %s: %d, want 403", pattern, role, status)
+				}
+				number := ""
+				if strings.Contains(pattern, "{number}") {
+					number = " 1"
+				}
+				forced[role] = append(forced[role], string(act)+" "+method+" "+path+number)
 			}
+		}
+	}
+	for role := range people {
+		if got := h.refused(people[role].name); !slices.Equal(got, forced[role]) {
+			t.Errorf("refusals of %s on record are %q, want %q", role, got, forced[role])
 		}
 	}
 	after, err := h.desk.Case(t.Context(), desk.Agent{Name: "ann", Role: staff.RoleAgent, Browser: "hers"}, opened.Number)

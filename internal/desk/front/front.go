@@ -38,23 +38,37 @@ func Handler(d *desk.Desk) http.Handler {
 			mux.HandleFunc(pattern, h)
 		}
 	}
-	for _, routes := range []map[string]handler{f.agentRoutes(), f.leadRoutes()} {
-		for pattern, h := range routes {
-			mux.HandleFunc(pattern, f.serve(h))
+	for _, routes := range []map[string]route{f.agentRoutes(), f.leadRoutes()} {
+		for pattern, rt := range routes {
+			mux.HandleFunc(pattern, f.serve(rt))
 		}
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		web.Fail(w, r, refuse(rekey.ErrNotFound, "there is nothing at %s", clip(r.URL.Path)))
 	})
-	return web.Logged(d.Log(), strictTransport(forOwners(web.Secure(mux))))
+	// web.Secure refuses what another site sends before anybody is asked who they
+	// are: it is not recorded, as any page in the world could fill the log with it.
+	return web.Logged(d.Log(), strictTransport(d.URL(), forPrograms(forOwners(web.Secure(mux)))))
 }
 
-// strictTransport tells a browser that came over TLS to come in no other way
-// for two years (RFC 6797).
-func strictTransport(next http.Handler) http.Handler {
+// strictTransport tells browsers, where the desk's URL is https, to come in no
+// other way for two years (RFC 6797).
+func strictTransport(address string, next http.Handler) http.Handler {
+	if !strings.HasPrefix(address, "https:") {
+		return next
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.TLS != nil {
-			w.Header().Set("Strict-Transport-Security", "max-age=63072000")
+		w.Header().Set("Strict-Transport-Security", "max-age=63072000")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// forPrograms has whatever refuses a request of the API before it comes there
+// answer as the API does, in JSON (RFC 9457): a script of another site accepts anything.
+func forPrograms(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, api.Path+"/") {
+			r.Header.Set("Accept", "application/json")
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -85,14 +99,24 @@ type reply struct {
 
 type handler func(*call) (reply, error)
 
+// route is one page, or what one form does. Whose role never may is refused
+// before the handler runs, in the desk's own gate, so that it is recorded and
+// counted; the handler's own calls are authorised there again, with all that the
+// gate looks at. What a page leaves out for a role is no refusal: nobody asked
+// for it.
+type route struct {
+	act desk.Act // what package desk calls it; empty = whoever has a session may
+	do  handler
+}
+
 // byItself is a header of what a page asks for with nobody there: it does not
 // count as use of the session.
 const byItself = "Rekey-By-Itself"
 
-// serve runs a handler for whoever is logged in. A handler that fails may give
+// serve runs a route for whoever is logged in. A handler that fails may give
 // a page with its error, such as the form again with what was wrong above it;
 // else the problem is a page of its own.
-func (f *front) serve(h handler) http.HandlerFunc {
+func (f *front) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := &call{w: w, r: r}
 		who := f.desk.Staff().Who
@@ -106,11 +130,7 @@ func (f *front) serve(h handler) http.HandlerFunc {
 			f.logInFirst(c, err)
 			return
 		}
-		if err := r.ParseForm(); err != nil {
-			web.Fail(w, r, badForm(err))
-			return
-		}
-		out, err := h(c)
+		out, err := f.run(c, rt)
 		if err != nil && r.Context().Err() != nil {
 			return // whoever asked has gone
 		}
@@ -123,6 +143,38 @@ func (f *front) serve(h handler) http.HandlerFunc {
 		}
 		c.answer(out)
 	}
+}
+
+// run does what a route does. Input that cannot be used may not have come to its
+// act, which would have said who may not do it.
+func (f *front) run(c *call, rt route) (reply, error) {
+	if rt.act != "" && !desk.May(c.who, rt.act) {
+		return reply{}, f.unusable(c, rt.act, nil)
+	}
+	if err := c.r.ParseForm(); err != nil {
+		return reply{}, f.unusable(c, rt.act, badForm(err))
+	}
+	out, err := rt.do(c)
+	if !errors.Is(err, rekey.ErrInput) {
+		return out, err
+	}
+	if told := f.unusable(c, rt.act, err); !errors.Is(told, rekey.ErrInput) {
+		return reply{}, told
+	}
+	return out, err
+}
+
+// unusable is the answer to a request that may not come to its act, for why: who
+// may not do the act hears that instead, and it is recorded.
+func (f *front) unusable(c *call, act desk.Act, why error) error {
+	if act == "" {
+		return why
+	}
+	number, err := c.number()
+	if err != nil {
+		number = 0
+	}
+	return f.desk.Unusable(c.r.Context(), c.who, act, number, c.r.Method+" "+c.r.URL.Path, why)
 }
 
 // badForm says what is wrong without repeating what was sent.
@@ -168,8 +220,9 @@ func write(w http.ResponseWriter, r *http.Request, status int, render func(*byte
 }
 
 // logInFirst is not recorded in the security log: whoever has no session could
-// otherwise fill it. Who only looks is led back after the log-in; who sent a
-// form is told that nothing was done.
+// otherwise fill it. (A session that came from elsewhere, and so was ended, is on
+// record: staff.Who.) Who only looks is led back after the log-in; who sent a form
+// is told that nothing was done.
 func (f *front) logInFirst(c *call, err error) {
 	switch {
 	case !errors.Is(err, web.ErrNoSession):

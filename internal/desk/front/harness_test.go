@@ -103,7 +103,7 @@ func newHouse(t *testing.T, also ...func(*desk.Options)) *house {
 
 func (h *house) serve(l net.Listener) {
 	ctx, stop := context.WithCancel(context.Background())
-	srv := &http.Server{Handler: front.Handler(h.desk), ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	srv := &http.Server{Handler: front.Handler(h.desk), ReadHeaderTimeout: time.Minute, BaseContext: func(net.Listener) context.Context { return ctx }}
 	var all sync.WaitGroup
 	all.Go(func() { _ = srv.Serve(l) })
 	all.Go(func() { _ = h.desk.Run(ctx) })

@@ -3,6 +3,7 @@ package front
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -21,6 +22,10 @@ func (f *front) ownerRoutes() map[string]http.HandlerFunc {
 		"POST /o/{token}/half":    f.ownerHalf,
 		"GET /o/{token}/not-me":   f.ownerAskNotMe,
 		"POST /o/{token}/not-me":  f.ownerNotMe,
+
+		// A form leaves its own address in the browser, which may open it again.
+		"GET /o/{token}/confirm": f.ownerAgain,
+		"GET /o/{token}/half":    f.ownerAgain,
 	}
 }
 
@@ -86,6 +91,10 @@ func (f *front) ownerPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	o.page(http.StatusOK, v, "")
+}
+
+func (f *front) ownerAgain(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, "/o/"+url.PathEscape(r.PathValue("token")), http.StatusSeeOther)
 }
 
 func (f *front) ownerConfirm(w http.ResponseWriter, r *http.Request) {

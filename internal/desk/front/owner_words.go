@@ -32,7 +32,10 @@ func ownerSteps(v desk.OwnerView) []ownerStep {
 	if v.Closed {
 		steps[len(steps)-1] = ownerStep{texts[len(texts)-1], true, false}
 		if !v.Answered {
-			steps = append(steps[:2:2], ownerStep{"The case is closed. No temporary password was given out.", true, false})
+			return append(steps[:2:2], ownerStep{"The case is closed. No temporary password was given out.", true, false})
+		}
+		if v.PasswordSet != "yes" {
+			return append(steps[:3:3], ownerStep{"The case is closed. We do not know of a new password.", true, false})
 		}
 	}
 	return steps
@@ -57,8 +60,10 @@ func ownerNow(v desk.OwnerView) string {
 	switch {
 	case v.Frozen:
 		return "This case is stopped, and so is every other one for this recorder. Nobody gets a temporary password for it until our supervisor has looked into it."
+	case v.Closed && v.Answered && v.PasswordSet == "yes":
+		return "The case is closed. The caller told us that a new password is set at the recorder: the temporary one does not work any more."
 	case v.Closed && v.Answered:
-		return "The case is closed. A temporary password was given out; it does not work any more."
+		return "The case is closed. A temporary password was given out; we do not know of a new one that was set with it. It counts for ten minutes at most, and only at the recorder itself."
 	case v.Closed:
 		return "The case is closed. No temporary password was given out."
 	case v.HalfReady:

@@ -15,7 +15,7 @@ const (
 	chartWidth  = 720
 	chartHeight = 240
 	chartLeft   = 40
-	chartRight  = 8
+	chartRight  = 30 // half of the longest mark below, as large as on a telephone
 	chartTop    = 12
 	chartFoot   = 30
 )

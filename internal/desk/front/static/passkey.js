@@ -92,8 +92,11 @@
     if (!field || field.value !== "") return;
     event.preventDefault();
     const button = event.submitter;
-    const named = field.dataset.field;
-    const object = !named ? field.dataset.object : button?.name === named ? button.value : form.elements[named].value;
+    // Values as the desk takes them: without blanks around, boxes that are ticked sorted.
+    const sent = new FormData(form, button);
+    const named = field.dataset.fields.split(" ").filter((name) => name !== "");
+    const values = named.map((name) => sent.getAll(name).map((value) => value.trim()).sort().join(" "));
+    const object = [field.dataset.object, ...values].filter((value, i) => i > 0 || value !== "").join("\n");
     during(form, async () => {
       const begun = await post("step-up", {act: field.dataset.act, case: Number(field.dataset.case), object});
       field.value = JSON.stringify(await prove(begun));
