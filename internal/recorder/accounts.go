@@ -370,7 +370,7 @@ func (b *Box) deleteAccount(l list, manager, name string, from Client) error {
 		if l != mainList {
 			return records, nil
 		}
-		if a.Second != nil { // an account of that name made anew has none
+		if a.asksCode() { // an account of that name made anew has none
 			records = append(records, from.record(manager, "2fa.off", name, "account deleted"))
 		}
 		return append(records, from.record("recorder", "sessions.revoked", name, "ok")), next.keepAnAdmin()

@@ -44,15 +44,8 @@ func (b *Box) stepUp(name string, s StepUp, from Client, change func(next *state
 	}
 	if b.SecondFactor(name).On {
 		by = "password and code"
-		return b.holdBoth(name, s.Password, s.Code, from, marked)
 	}
-	if _, err := b.hold(mainList, name, from, matches(s.Password)); err != nil {
-		return err
-	}
-	return b.settled(marked, func(next *state) []seclog.Record {
-		b.setFails(next, name, next.Accounts[name].wrongCodes())
-		return nil
-	})
+	return b.step(name, s.Password, s.Code, from, marked)
 }
 
 // detailStepUp says in a record how the admin stepped up for it.
@@ -72,7 +65,7 @@ func (b *Box) RemoveSecond(manager, name, reason string, by StepUp, from Client)
 			return unknownAccount(name)
 		case manager == name:
 			return conflict("your own second factor is switched off with a code of it")
-		case a.Second == nil:
+		case !a.asksCode():
 			return conflict(fmt.Sprintf("account %q has no second factor", name))
 		}
 		return nil

@@ -17,10 +17,13 @@ import (
 // seat and at the web page. Programs on the LAN cannot give a code; for them the
 // password alone is enough, and each such login says so on record.
 //
+// Without a key it asks for nothing: it is an admin's recovery sheet alone, for
+// the day after a reset by the button.
+//
 // A second is never modified, only replaced.
 type second struct {
-	Key   []byte   `json:"key"`             // of TOTP, sealed
-	Step  int64    `json:"step"`            // newest step whose code was taken; none up to it is taken again
+	Key   []byte   `json:"key,omitempty"`   // of TOTP, sealed
+	Step  int64    `json:"step,omitempty"`  // newest step whose code was taken; none up to it is taken again
 	Sheet []string `json:"sheet,omitempty"` // argon2id of each code that was not used yet
 	// Wrong is how many of the account's Fails are wrong codes. A right password
 	// forgives the others only: who knows it must not get new tries at the code.
@@ -28,6 +31,9 @@ type second struct {
 }
 
 func totpContext(name string) string { return "recorder TOTP key\x00" + name }
+
+// asksCode tells whether a log-in at a door that can ask for a code needs one.
+func (a account) asksCode() bool { return a.Second != nil && len(a.Second.Key) > 0 }
 
 // wrongCodes are the wrong codes among the account's Fails.
 func (a account) wrongCodes() int {
@@ -67,22 +73,22 @@ func (s *state) setSecond(name string, to *second) {
 // secondFactors names the accounts that have one.
 func (s *state) secondFactors() []string {
 	names := slices.Sorted(maps.Keys(s.Accounts))
-	return slices.DeleteFunc(names, func(name string) bool { return s.Accounts[name].Second == nil })
+	return slices.DeleteFunc(names, func(name string) bool { return !s.Accounts[name].asksCode() })
 }
 
 // SecondFactor is what the page of an account tells of it.
 type SecondFactor struct {
 	On        bool
-	SheetLeft int // codes of the recovery sheet that were not used yet
+	SheetLeft int // codes of the recovery sheet that were not used yet; there may be one without the factor
 }
 
 // SecondFactor tells whether the account has one.
 func (b *Box) SecondFactor(name string) SecondFactor {
-	s := b.state().Accounts[name].Second
-	if s == nil {
+	a := b.state().Accounts[name]
+	if a.Second == nil {
 		return SecondFactor{}
 	}
-	return SecondFactor{On: true, SheetLeft: len(s.Sheet)}
+	return SecondFactor{On: a.asksCode(), SheetLeft: len(a.Second.Sheet)}
 }
 
 // offerLife is how long an offered key waits for its first code.
@@ -162,7 +168,7 @@ func (b *Box) ConfirmSecond(o *Offer, typed rekey.Secret, from Client) (sheet []
 	}
 	err = b.commit(func(next *state) ([]seclog.Record, error) {
 		a := next.Accounts[o.account]
-		if a.Epoch != o.epoch || a.Second != nil {
+		if a.Epoch != o.epoch || a.asksCode() {
 			return nil, fmt.Errorf("%w: account %q was changed by somebody else meanwhile", rekey.ErrConflict, o.account)
 		}
 		a.Second, a.Phones = made, nil // phones were paired without a code
@@ -192,23 +198,38 @@ func (b *Box) newSecond(o *Offer, step int64) (*second, []rekey.Secret, error) {
 // SwitchOffSecond removes the second factor and its sheet, for somebody who
 // types both the password and a code.
 func (b *Box) SwitchOffSecond(name string, pw, typed rekey.Secret, from Client) error {
-	return b.withBoth(name, pw, typed, from, func(next *state) ([]seclog.Record, error) {
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	if !b.SecondFactor(name).On {
+		return errNoSecond
+	}
+	return b.holdBoth(name, pw, typed, from, func(next *state) ([]seclog.Record, error) {
 		next.setSecond(name, nil)
 		return []seclog.Record{from.record(name, "2fa.off", name, "ok")}, nil
 	})
 }
 
-// NewSheet replaces the recovery sheet, for somebody who types both the password
-// and a code. The codes of the sheet before are worth nothing any more.
+// NewSheet makes or replaces the recovery sheet, for somebody who types the
+// password and, where the account has a second factor, a code. The codes of the
+// sheet before are worth nothing any more. Without a second factor a sheet is of
+// use to admins only, as it opens what a reset closes; others get rekey.ErrConflict.
 func (b *Box) NewSheet(name string, pw, typed rekey.Secret, from Client) ([]rekey.Secret, error) {
 	sheet, hashes, err := b.newSheet()
 	if err != nil {
 		return nil, err
 	}
-	err = b.withBoth(name, pw, typed, from, func(next *state) ([]seclog.Record, error) {
-		made := *next.Accounts[name].Second
-		made.Sheet = hashes
-		next.setSecond(name, &made)
+	b.tries.Lock()
+	defer b.tries.Unlock()
+	if a := b.state().Accounts[name]; !a.asksCode() && a.Group != GroupAdmin {
+		return nil, errNoSecond
+	}
+	err = b.step(name, pw, typed, from, func(next *state) ([]seclog.Record, error) {
+		made := &second{Sheet: hashes}
+		if before := next.Accounts[name].Second; before != nil {
+			*made = *before
+			made.Sheet = hashes
+		}
+		next.setSecond(name, made)
 		return []seclog.Record{from.record(name, "2fa.sheet", name, "ok")}, nil
 	})
 	if err != nil {
@@ -217,18 +238,25 @@ func (b *Box) NewSheet(name string, pw, typed rekey.Secret, from Client) ([]reke
 	return sheet, nil
 }
 
-// withBoth makes one change for who knows the password and has a code. The
-// password is held first; a code is not looked at while it is wrong.
-func (b *Box) withBoth(name string, pw, typed rekey.Secret, from Client, change func(next *state) ([]seclog.Record, error)) error {
-	b.tries.Lock()
-	defer b.tries.Unlock()
-	if !b.SecondFactor(name).On {
-		return fmt.Errorf("%w: the account has no second factor", rekey.ErrConflict)
+var errNoSecond = fmt.Errorf("%w: the account has no second factor", rekey.ErrConflict)
+
+// step makes one change for who knows the password and has a code, where the
+// account asks for one. The caller holds tries.
+func (b *Box) step(name string, pw, typed rekey.Secret, from Client, change func(next *state) ([]seclog.Record, error)) error {
+	if b.SecondFactor(name).On {
+		return b.holdBoth(name, pw, typed, from, change)
 	}
-	return b.holdBoth(name, pw, typed, from, change)
+	if _, err := b.hold(mainList, name, from, matches(pw)); err != nil {
+		return err
+	}
+	return b.settled(change, func(next *state) []seclog.Record {
+		b.setFails(next, name, next.Accounts[name].wrongCodes())
+		return nil
+	})
 }
 
-// holdBoth is withBoth for a caller who holds tries.
+// holdBoth is step where a code is asked for. The password is held first; a code
+// is not looked at while it is wrong.
 func (b *Box) holdBoth(name string, pw, typed rekey.Secret, from Client, change func(next *state) ([]seclog.Record, error)) error {
 	code, err := parseCode(typed)
 	if err != nil {

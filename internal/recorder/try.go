@@ -153,7 +153,7 @@ func (b *Box) accept(l list, name string, from Client) error {
 		a := next.Accounts[name]
 		b.setFails(next, name, a.wrongCodes())
 		login := from.record(name, "login", name, "ok")
-		if a.Second != nil {
+		if a.asksCode() {
 			if from.Via != rekey.InterfaceSeat && from.Via != rekey.InterfaceWeb {
 				login.Detail[detailSecond] = "not asked: " + string(from.Via) + " cannot give a code"
 			}

@@ -1,12 +1,33 @@
 package page
 
 import (
+	"crypto/ecdh"
+	"crypto/hpke"
 	"strings"
 	"testing"
 	"time"
 
+	"rekey"
 	"rekey/internal/recorder"
 )
+
+// TestForgotNamesNoOwner: who is on the LAN learns that the owner can help
+// themselves at the cloud, and nothing of who they are.
+func TestForgotNamesNoOwner(t *testing.T) {
+	t.Parallel()
+	n := owned(t)
+	key, err := hpke.DHKEM(ecdh.X25519()).GenerateKey()
+	must(t, err)
+	l, _, err := n.box.BeginCloudLink("admin", recorder.CloudAddress{URL: "https://cloud.example"}, key.PublicKey(), recorder.StepUp{Password: rekey.NewSecret(adminPassword)}, recorder.AtSeat())
+	must(t, err)
+	must(t, n.box.CloudLinked(l.Key, "petra@example.org"))
+	p := n.stranger(t)
+	p.json = false
+	html := p.get("/forgot").got.body
+	if !strings.Contains(html, "https://cloud.example") || strings.Contains(html, "example.org") || strings.Contains(html, "p***") {
+		t.Errorf("the page does not name the cloud, or names its owner:\n%s", html)
+	}
+}
 
 // TestForgotSaysOnlyWhatHelps: the page sends nobody to support or to a user where
 // that does not help: while support is switched off, and while the recorder waits

@@ -57,10 +57,9 @@ type ForgotView struct {
 	Steps  []string `json:"steps,omitempty"` // with support; none where it cannot help
 	Locked bool     `json:"activation_locked"`
 	Off    bool     `json:"support_off"` // nobody gives out temporary passwords
-	// Cloud and Owner tell who gets a temporary password by e-mail; empty = the
-	// recorder is linked to no cloud.
+	// Cloud is where the owner gets a temporary password by e-mail; empty = the
+	// recorder is linked to no cloud. Who the owner is, is told to nobody here.
 	Cloud string `json:"cloud,omitempty"`
-	Owner string `json:"owner,omitempty"` // masked
 }
 
 func (p *page) forgot(w http.ResponseWriter, r *http.Request) {
@@ -70,11 +69,15 @@ func (p *page) forgot(w http.ResponseWriter, r *http.Request) {
 		p.respond(w, r, http.StatusOK, v, "Forgot password", nil, forgotBody(v))
 		return
 	}
+	shows, whom := "a challenge and the telephone number of support", "support"
+	if p.box.Support() == recorder.SupportOwn { // whose number is not known here
+		shows, whom = "a challenge", "your own support desk"
+	}
 	v.Steps = []string{
 		"Go to the recorder itself, with its monitor and mouse. Leave it switched on.",
 		"Find its Device ID: it stands on the label of the box, and on the screen under right click > Info. It is not the serial number.",
-		"On the screen: right click > Forgot password. It shows a challenge and the telephone number of support.",
-		"Call support and tell the Device ID and the challenge. You get a temporary password, which fits this recorder once, for a few minutes.",
+		"On the screen: right click > Forgot password. It shows " + shows + ".",
+		"Call " + whom + " and tell the Device ID, and the challenge once you are asked for it. You get a temporary password, which fits this recorder once, for a few minutes.",
 		"Type it on the same screen.",
 		"Set your new password at Main Menu > " + strings.Join(screen.Accounts, " > ") + ": edit the user and tick " + screen.Modify + ".",
 	}
@@ -84,7 +87,7 @@ func (p *page) forgot(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if linked && link.Linked {
-		v.Cloud, v.Owner = link.URL, link.Owner
+		v.Cloud = link.URL
 	}
 	p.respond(w, r, http.StatusOK, v, "Forgot password", nil, forgotBody(v))
 }

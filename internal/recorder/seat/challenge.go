@@ -48,6 +48,7 @@ type ChallengeView struct {
 	device   string  // the recorder's name
 	cloud    bool    // the owner can get it by e-mail, too
 	only     string  // the cloud whose owner gets it, and nobody else
+	own      bool    // support is a desk of the owner's
 	ofAnswer bool    // Error is about the answer that was typed
 }
 
@@ -60,7 +61,7 @@ func (s *seat) challengeView(a asking) (ChallengeView, error) {
 	v := ChallengeView{
 		DeviceID: s.box.Info().DeviceID, SupportPhone: s.supportPhone(), Account: recorder.AdminAccount,
 		AttemptsLeft: state.AttemptsLeft, WaitSeconds: seconds(state.Wait), PenaltySeconds: seconds(state.Penalty), Disabled: state.Disabled,
-		ask: a, device: s.box.Info().Name, cloud: s.cloudLinked(),
+		ask: a, device: s.box.Info().Name, cloud: s.cloudLinked(), own: s.box.Support() == recorder.SupportOwn,
 	}
 	if state.Open && state.Challenge.Purpose != a.purpose {
 		v.Other = true

@@ -236,7 +236,7 @@ func TestReleaseByMouse(t *testing.T) {
 	tab.Wants("Release the recorder", "Get a challenge")
 	show(t, tab, "release")
 	tab.Press("Get a challenge")
-	tab.Wants("Call support", "Valid for")
+	tab.Wants("Call your own support desk", "Valid for")
 	show(t, tab, "release-challenge")
 	typeAnswer(tab, n.rightAnswer(t))
 	tab.Press("OK")

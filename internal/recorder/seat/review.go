@@ -110,8 +110,8 @@ func (s *seat) passwordSet(account string) string {
 }
 
 func (s *seat) sheetNow(second recorder.SecondFactor) string {
-	if !second.On {
-		return "It comes with the second factor."
+	if !second.On && second.SheetLeft == 0 {
+		return "You have none."
 	}
 	return countOf(second.SheetLeft, "code is", "codes are") + " left on yours."
 }

@@ -25,6 +25,7 @@ type SecurityView struct {
 	Account   string            `json:"account"`
 	On        bool              `json:"on"`                // the second factor
 	SheetLeft int               `json:"sheet_left"`        // codes of the recovery sheet
+	Sheet     bool              `json:"may_have_sheet"`    // it is of use to this account
 	Support   recorder.Support  `json:"support,omitempty"` // who may give out temporary passwords; empty = not for this account to know
 	Errors    map[string]string `json:"errors,omitempty"`  // by field
 }
@@ -36,10 +37,17 @@ func (s *seat) security(w http.ResponseWriter, r *http.Request, l *login) {
 func (s *seat) respondSecurity(w http.ResponseWriter, r *http.Request, l *login, status int, wrong map[string]string) {
 	second := s.box.SecondFactor(l.account)
 	v := SecurityView{Page: "security", Account: l.account, On: second.On, SheetLeft: second.SheetLeft, Errors: wrong}
+	v.Sheet = s.mayHaveSheet(l.account)
 	if s.isAdmin(l.account) {
 		v.Support = s.box.Support()
 	}
 	web.Respond(w, r, status, v, s.site(nav(securityPath)...).Page("Security", securityBody(v)))
+}
+
+// mayHaveSheet tells whom a recovery sheet is of use to: it takes the place of a
+// code, and an admin's opens what a reset closes.
+func (s *seat) mayHaveSheet(account string) bool {
+	return s.isAdmin(account) || s.box.SecondFactor(account).On
 }
 
 // offerSecond draws a key and shows it on a page of its own.
@@ -134,24 +142,29 @@ type SheetView struct {
 	Made     string   `json:"made"` // 2006-01-02 15:04, UTC
 	Codes    []string `json:"codes"`
 	Notice   string   `json:"notice"`
+
+	InPlaceOfCode bool `json:"in_place_of_code"` // at a log-in
+	AfterReset    bool `json:"after_reset"`      // opens what a reset closes
 }
 
 func (s *seat) respondSheet(w http.ResponseWriter, r *http.Request, account, notice string, sheet []rekey.Secret) {
 	i := s.box.Info()
-	v := SheetView{Page: "sheet", Path: append(securityMenu, "Recovery sheet"), Account: account, Device: strings.Join([]string{i.Vendor, i.Model, i.Name}, " "), DeviceID: i.DeviceID, Made: s.box.Now().Format("2006-01-02 15:04"), Notice: notice}
+	v := SheetView{Page: "sheet", Path: append(securityMenu, "Recovery sheet"), Account: account, Device: strings.Join([]string{i.Vendor, i.Model, i.Name}, " "), DeviceID: i.DeviceID, Made: s.box.Now().Format("2006-01-02 15:04"), Notice: notice,
+		InPlaceOfCode: s.box.SecondFactor(account).On, AfterReset: s.isAdmin(account)}
 	for _, code := range sheet {
 		v.Codes = append(v.Codes, code.Reveal())
 	}
 	web.Respond(w, r, http.StatusOK, v, s.site(nav(securityPath)...).Page("Recovery sheet", sheetBody(v)))
 }
 
-// BothView asks for the password and a code: POST to the same path, fields
-// password and code. /menu/security/off removes the second factor,
-// /menu/security/sheet makes a new recovery sheet.
+// BothView asks for the password and, where the account has a second factor, a
+// code: POST to the same path, fields password and code. /menu/security/off
+// removes the second factor, /menu/security/sheet makes a new recovery sheet.
 type BothView struct {
 	Page    string            `json:"page"` // "off" or "newsheet"
 	Path    []string          `json:"path"`
 	Account string            `json:"account"`
+	Code    bool              `json:"code"`             // a code is asked for
 	Errors  map[string]string `json:"errors,omitempty"` // by field
 
 	act, title, text, button string
@@ -171,10 +184,10 @@ func newSheetView(l *login) BothView {
 	}
 }
 
-// showBoth asks, where there is a second factor.
-func (s *seat) showBoth(view func(*login) BothView) func(http.ResponseWriter, *http.Request, *login) {
+// showBoth asks whom it concerns.
+func (s *seat) showBoth(view func(*login) BothView, concerns func(account string) bool) func(http.ResponseWriter, *http.Request, *login) {
 	return func(w http.ResponseWriter, r *http.Request, l *login) {
-		if !s.box.SecondFactor(l.account).On {
+		if !concerns(l.account) {
 			http.Redirect(w, r, securityPath, http.StatusSeeOther)
 			return
 		}
@@ -182,8 +195,11 @@ func (s *seat) showBoth(view func(*login) BothView) func(http.ResponseWriter, *h
 	}
 }
 
+func (s *seat) asksCode(account string) bool { return s.box.SecondFactor(account).On }
+
 func (s *seat) respondBoth(w http.ResponseWriter, r *http.Request, v BothView, err error) {
 	status := http.StatusOK
+	v.Code = s.asksCode(v.Account)
 	if err != nil {
 		field, text, told := bothWords(err)
 		if !told {
@@ -224,7 +240,7 @@ func (s *seat) makeSheet(w http.ResponseWriter, r *http.Request, l *login) {
 		s.respondBoth(w, r, newSheetView(l), err)
 		return
 	}
-	s.respondSheet(w, r, l.account, "The sheet before is worth nothing any more.", sheet)
+	s.respondSheet(w, r, l.account, "These codes count from now on. A sheet from before is worth nothing any more.", sheet)
 }
 
 // securityScreens are the pages of Main Menu > Security.
@@ -235,9 +251,9 @@ func (s *seat) securityScreens(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+securityPath+"/on", s.withLogin(s.showOffer))
 	mux.HandleFunc("POST "+securityPath+"/on", s.withLogin(s.offerSecond))
 	mux.HandleFunc("POST "+securityPath+"/confirm", s.withLogin(s.confirmSecond))
-	mux.HandleFunc("GET "+securityPath+"/off", s.withLogin(s.showBoth(offView)))
+	mux.HandleFunc("GET "+securityPath+"/off", s.withLogin(s.showBoth(offView, s.asksCode)))
 	mux.HandleFunc("POST "+securityPath+"/off", s.withLogin(s.switchOff))
-	mux.HandleFunc("GET "+securityPath+"/sheet", s.withLogin(s.showBoth(newSheetView)))
+	mux.HandleFunc("GET "+securityPath+"/sheet", s.withLogin(s.showBoth(newSheetView, s.mayHaveSheet)))
 	mux.HandleFunc("POST "+securityPath+"/sheet", s.withLogin(s.makeSheet))
 }
 

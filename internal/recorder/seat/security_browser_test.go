@@ -1,6 +1,7 @@
 package seat
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -68,4 +69,21 @@ func TestSecondFactorByMouse(t *testing.T) {
 	tab.Type("#code", sheetCode)
 	tab.Press("Switch off")
 	tab.Wants("With it this screen and the web page ask for a code")
+
+	tab.Wants("Recovery sheet of admin", "You have none")
+	tab.Press("New recovery sheet")
+	if tab.Eval(`String(document.querySelector("#code"))`) != "null" {
+		t.Error("without a second factor a code is asked for")
+	}
+	show(t, tab, "security-sheet-alone-ask")
+	tab.Type("#password", lostPassword)
+	tab.Press("Make a new sheet")
+	tab.Wants("shown this once", "After a reset by the button")
+	if text := tab.Text("main"); strings.Contains(text, "authenticator") {
+		t.Error("the sheet speaks of an authenticator that there is not")
+	}
+	show(t, tab, "security-sheet-alone")
+	tab.Press("I have it")
+	tab.Wants("8 of 8", "With it this screen")
+	show(t, tab, "security-sheet-alone-on")
 }

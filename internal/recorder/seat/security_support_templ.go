@@ -108,7 +108,7 @@ func supportBody(v SupportView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = supportOption(v, recorder.SupportOff, "Nobody", "With a lost password only another admin and the reset button of the recorder remain. After the button the recordings open by an old password or a recovery sheet only: print one.").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = supportOption(v, recorder.SupportOff, "Nobody", "With a lost password only another admin and the reset button of the recorder remain. After the button the recordings open by an old password or a recovery sheet only: make one, at Main Menu > Security.").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
