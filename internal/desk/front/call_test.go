@@ -48,6 +48,9 @@ func TestCallByKeyboard(t *testing.T) {
 	}
 	ann.enter()
 	ann.Wants("did it work?")
+	ann.Until(`document.activeElement.id === "password_set"`)
+	ann.strike("y\ty\t") // as the caller says
+	ann.Until(`document.activeElement.textContent === "Close case"`)
 	ann.enter()
 	ann.Wants("This case is closed: solved")
 	t.Logf("the normal call with a QR code: %d keystrokes, %.1f s without the people", ann.strokes, time.Since(began).Seconds())
@@ -134,6 +137,8 @@ func TestCallByVoice(t *testing.T) {
 		t.Error("going back shows the answer")
 	}
 	ann.Open(h.base + "/cases/1")
+	ann.Pick("#password_set", "yes")
+	ann.Pick("#caller_in", "yes")
 	ann.Press("Close case")
 	ann.Wants("This case is closed: solved")
 	ann.picture("closed")

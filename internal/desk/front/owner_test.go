@@ -104,6 +104,8 @@ func TestOwnerFollowsTheCall(t *testing.T) {
 	owner.Press("Back to the case")
 
 	ann.Open(h.base + "/cases/1")
+	ann.Pick("#password_set", "yes")
+	ann.Pick("#caller_in", "yes")
 	ann.Press("Close case")
 	owner.Press("Look again")
 	owner.Wants("The case is closed")
