@@ -83,7 +83,7 @@ func TestSSOAddress(t *testing.T) {
 func TestURL(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	for _, bad := range []string{"", "desk.example.com", "http://desk.example.com", "https://192.0.2.1", "https://[2001:db8::1]:8443", "ftp://localhost", "https://desk.example.com/desk", "https://a@desk.example.com", "https://desk.example.com?x=1", "http://127.0.0.1:8080"} {
+	for _, bad := range []string{"", "desk.example.com", "http://desk.example.com", "https://192.0.2.1", "https://[2001:db8::1]:8443", "ftp://localhost", "https://desk.example.com/desk", "https://a@desk.example.com", "https://desk.example.com?x=1", "http://127.0.0.1:8080", "https://desk.example.com:443", "http://localhost:80", "https://Desk.example.com", "https://desk.example.com:"} {
 		o := p.o
 		o.URL = bad
 		_, err := staff.New(p.db, o)

@@ -157,6 +157,8 @@ func relyingParty(address string) (string, *webauthn.WebAuthn, error) {
 		return "", nil, refuse(rekey.ErrInput, "URL of the desk %q: passkeys are bound to a name, not to an address; give the machine a name, or use localhost", address)
 	case u.Scheme != "https" && (u.Scheme != "http" || host != "localhost"):
 		return "", nil, refuse(rekey.ErrInput, "URL of the desk %q: browsers offer passkeys over https only, or at http://localhost", address)
+	case u.Port() == map[string]string{"https": "443", "http": "80"}[u.Scheme], strings.HasSuffix(u.Host, ":"), host != strings.ToLower(host):
+		return "", nil, refuse(rekey.ErrInput, "URL of the desk %q: write it as browsers do, in lower case and without the scheme's own port; passkeys are bound to that", address)
 	}
 	party, err := webauthn.New(&webauthn.Config{
 		RPID: host, RPDisplayName: "rekey desk", RPOrigins: []string{u.Scheme + "://" + u.Host},
