@@ -153,14 +153,17 @@ func (c *Cloud) status(ctx context.Context, id string) (s wire.Status, err error
 }
 
 func (f *front) boxUnlink(w http.ResponseWriter, r *http.Request) {
+	// What a recorder tells is taken down whole, though it may not wait for the
+	// answer: told again it would be nothing new, and the owner would not hear of it.
+	ctx := context.WithoutCancel(r.Context())
 	var u wire.Unlink
-	l, err := f.linkOf(w, r, &u)
+	l, err := f.linkOf(w, r.WithContext(ctx), &u)
 	switch {
 	case err != nil:
 	case u.Reset:
-		err = f.cloud.reset(r.Context(), l)
+		err = f.cloud.reset(ctx, l)
 	default:
-		err = f.cloud.leave(r.Context(), l, printableName(u.Why))
+		err = f.cloud.leave(ctx, l, printableName(u.Why))
 	}
 	if err != nil {
 		web.Fail(w, r, err)

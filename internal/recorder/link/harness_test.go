@@ -160,6 +160,7 @@ type box struct {
 	*recorder.Box
 	t      *testing.T
 	client *Client
+	rest   func() // ends the client's run
 	stop   func()
 	clock  atomic.Int64
 }
@@ -181,9 +182,12 @@ func newBox(t *testing.T) *box {
 	ctx, cancel := context.WithCancel(context.Background())
 	var runs sync.WaitGroup
 	runs.Go(func() { _ = b.client.Run(ctx) })
-	b.stop = sync.OnceFunc(func() {
+	b.rest = func() {
 		cancel()
 		runs.Wait()
+	}
+	b.stop = sync.OnceFunc(func() {
+		b.rest()
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}

@@ -176,31 +176,44 @@ func (c *Client) standing() (recorder.CloudLink, bool, error) {
 
 // Run keeps the link until ctx ends.
 func (c *Client) Run(ctx context.Context) error {
+	var kept *recorder.CloudLink
 	for ctx.Err() == nil {
-		changed := c.box.CloudChanged()
-		l, linked, err := c.standing()
-		var n *line
-		if linked {
-			n, err = lineTo(l.CloudAddress)
-		}
-		if err != nil {
-			c.log.Error("cloud link cannot be read", "error", err)
-		}
-		if n != nil {
-			c.keep(ctx, n, l, changed)
-			n.close()
-			continue
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-		}
+		kept = c.turn(ctx, kept)
 	}
 	return nil
 }
 
-// keep polls until the box's link changes or ctx ends. Where the box has
-// forgotten the link, the cloud is told so while its key is still at hand.
+// turn keeps the link that stands, or waits for one, until that changes. before is
+// the link that was kept until now, nil = none: where the box has forgotten it,
+// the cloud is told so while its key is still at hand. It gives the link to be
+// asked about next time.
+func (c *Client) turn(ctx context.Context, before *recorder.CloudLink) *recorder.CloudLink {
+	changed := c.box.CloudChanged()
+	l, linked, err := c.standing()
+	if err == nil && before != nil && (!linked || !l.Key.Equal(before.Key)) {
+		c.leave(ctx, *before)
+		before = nil
+	}
+	var n *line
+	if linked {
+		n, err = lineTo(l.CloudAddress)
+	}
+	if err != nil {
+		c.log.Error("cloud link cannot be read", "error", err)
+	}
+	if n == nil {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		return before
+	}
+	defer n.close()
+	c.keep(ctx, n, l, changed)
+	return &l
+}
+
+// keep polls until the box's link changes or ctx ends.
 func (c *Client) keep(ctx context.Context, n *line, l recorder.CloudLink, changed <-chan struct{}) {
 	while, stop := context.WithCancel(ctx)
 	var watch sync.WaitGroup
@@ -231,9 +244,6 @@ func (c *Client) keep(ctx context.Context, n *line, l recorder.CloudLink, change
 		if err != nil {
 			wait = min(2*wait, c.most)
 		}
-	}
-	if ctx.Err() == nil {
-		c.leave(ctx, n, l)
 	}
 }
 
@@ -275,11 +285,13 @@ const resetWords = "the recorder was reset by its button"
 // leave says farewell for a link that the box has forgotten, a few times where it
 // does not arrive. Where it never does, the cloud sees no more of this recorder,
 // and what it still holds opens nothing.
-func (c *Client) leave(ctx context.Context, n *line, old recorder.CloudLink) {
-	now, linked, err := c.standing()
-	if err != nil || linked && now.Key.Equal(old.Key) {
+func (c *Client) leave(ctx context.Context, old recorder.CloudLink) {
+	n, err := lineTo(old.CloudAddress)
+	if err != nil {
+		c.log.Error("cloud link cannot be read", "error", err)
 		return
 	}
+	defer n.close()
 	why := "unlinked at the recorder"
 	switch {
 	case old.Former:

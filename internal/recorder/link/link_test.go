@@ -337,6 +337,53 @@ func TestUnlinkWhilePolling(t *testing.T) {
 	}
 }
 
+// TestUnlinkBetweenTwoTurns is the story of a farewell that was lost: the link was
+// made and forgotten again while the client was between hearing of the one and
+// looking for the next, so that it never saw that there had been anything to end.
+func TestUnlinkBetweenTwoTurns(t *testing.T) {
+	t.Parallel()
+	p, b := newPlace(t, nil), newBox(t)
+	p.link(b, nil)
+	l, _, err := b.CloudLink()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.rest()
+	if err := b.UnlinkCloud(recorder.AdminAccount, recorder.AtSeat()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var turn sync.WaitGroup
+	turn.Go(func() {
+		if left := b.client.turn(ctx, &l); left != nil {
+			t.Error("it would say farewell once more")
+		}
+	})
+	p.mail.tells(t, "no longer linked: unlinked at the recorder")
+	cancel()
+	turn.Wait()
+}
+
+// TestFarewellIsHeardWhole: who says farewell and goes away before the answer is
+// heard all the same, and the owner is told once.
+func TestFarewellIsHeardWhole(t *testing.T) {
+	t.Parallel()
+	p, b := newPlace(t, nil), newBox(t)
+	p.link(b, nil)
+	p.bend(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == wire.PathUnlink {
+			gone, cancel := context.WithCancel(r.Context())
+			cancel()
+			r = r.WithContext(gone)
+		}
+		(*p.front.Load()).ServeHTTP(w, r)
+	})
+	if err := b.UnlinkCloud(recorder.AdminAccount, recorder.AtSeat()); err != nil {
+		t.Fatal(err)
+	}
+	p.mail.tells(t, "no longer linked: unlinked at the recorder")
+}
+
 // TestResetIsToldWhenItCanBe: the reset happens while the cloud is away; the
 // box says it as soon as it is back, and goes on asking, until the lock is released.
 func TestResetIsToldWhenItCanBe(t *testing.T) {
