@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -162,7 +163,7 @@ func (v *agentVerb) listCommand() *cobra.Command {
 }
 
 func (v *agentVerb) tellAgent(cmd *cobra.Command, a desk.Agent) error {
-	state := fmt.Sprintf(", %d passkeys", a.Passkeys)
+	state := ", passkeys: " + strconv.Itoa(a.Passkeys)
 	if a.SSO != "" {
 		state += ", signs on as " + a.SSO
 	}

@@ -116,7 +116,7 @@ func checkChallenge(typed string) error {
 		}
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("%w: ask for group %s again, it was heard or typed wrong; nothing was sent", rekey.ErrInput, strings.Join(wrong, " and "))
+		return fmt.Errorf("%w: ask for group %s again, it was heard or typed wrong; nothing was sent", rekey.ErrInput, strings.Join(wrong, ", "))
 	}
 	_, err := recovery.ParseChallenge(typed)
 	return codeInputError(err)

@@ -34,7 +34,7 @@ func printable(s string) bool {
 
 // How many cases for one recorder may be open at a time, of one caller and by
 // one agent or program. An owner's own call is never refused because of what
-// other callers opened.
+// other callers opened, unless the owner withholds the number as they do.
 const (
 	mostOpenOfCaller = 3
 	mostOpenByAgent  = 5

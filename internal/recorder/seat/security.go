@@ -164,7 +164,7 @@ type BothView struct {
 	Page    string            `json:"page"` // "off" or "newsheet"
 	Path    []string          `json:"path"`
 	Account string            `json:"account"`
-	Code    bool              `json:"code"`             // a code is asked for
+	Code    bool              `json:"asks_code"`        // a code is asked for
 	Errors  map[string]string `json:"errors,omitempty"` // by field
 
 	act, title, text, button string
