@@ -281,12 +281,24 @@ func (b *brokenLine) suffers(at int, name string) {
 		faults = append(faults, others...)[at%7:][:1]
 	}
 	for _, fault := range faults {
-		// A slow run asks more, as it keeps its sessions alive: the last requests of
-		// the run that was counted need not come in every one.
-		if asked := b.reset(at, fault); len(asked) < at && len(b.reset(0, "")) >= at {
+		if !b.befalls(at, fault) {
 			b.t.Errorf("request %d (%s) never came", at, name)
 		}
 	}
+}
+
+// befalls breaks that request of a reset. How many pages the recorder's own log
+// takes differs by one from run to run, so the last requests of the run that was
+// counted need not come in each: then it is tried again, unless whole runs do
+// without it, too.
+func (b *brokenLine) befalls(at int, fault rekeytest.Fault) bool {
+	b.t.Helper()
+	for range 5 {
+		if len(b.reset(at, fault)) >= at || len(b.reset(0, "")) < at {
+			return true
+		}
+	}
+	return false
 }
 
 // TestLineBreaksWhileFootageIsSaved: what was broken off is fetched again, and
