@@ -182,11 +182,11 @@ func TestStaleClientIsNamed(t *testing.T) {
 			}
 		}
 	}
-	e := runAt(t.Context(), func(point string) {
+	e := m.programAt(func(point string) {
 		if m.knock("127.0.0.2"); point == "verified" {
 			wait.Go(later)
 		}
-	}, "reset", m.target, "--yes", "--watch", "12s", "--password-file", m.passwordFile, "--json", "--state", m.state, "--discovery-port", m.discovery)
+	}, "reset", m.target, "--yes", "--watch", "12s", "--password-file", m.passwordFile)
 	close(stop)
 	wait.Wait()
 	r, _ := e.report()

@@ -19,7 +19,13 @@ import (
 // program runs rekey in this process, with JSON for its result.
 func (m *met) program(args ...string) ended {
 	m.t.Helper()
-	e := runHere(m.t.Context(), append(args, "--json", "--state", m.state, "--discovery-port", m.discovery)...)
+	return m.programAt(nil, args...)
+}
+
+// programAt calls at, where it is not nil, at each point of the run.
+func (m *met) programAt(at func(point string), args ...string) ended {
+	m.t.Helper()
+	e := runAt(m.t.Context(), at, append(args, "--json", "--state", m.state, "--discovery-port", m.discovery)...)
 	if err := tellsNoSecret(e.out+e.talk, filepath.Join(m.dir, "secrets")); err != nil {
 		m.t.Errorf("rekey %s: %v", args[0], err)
 	}
