@@ -98,7 +98,7 @@ func TestHeadersAreOurs(t *testing.T) {
 	if err := p.Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	l := p.mail.Last(petra)
+	l := p.mail.To(petra)[0]
 	if len(p.mail.All()) != 1 || l.Header.Get("Bcc") != "" || len(l.Envelope) != 2 {
 		t.Errorf("header %v, envelope %v", l.Header, l.Envelope)
 	}

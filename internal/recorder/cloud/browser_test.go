@@ -47,7 +47,7 @@ func TestOwnerOnAPhone(t *testing.T) {
 	tab.Type("#password", ownerPassword)
 	tab.Press("Send the code")
 	look(t, tab, "confirm")
-	tab.Type("#code", codeForm.FindString(p.mail.Last(ownerAddress).Body))
+	tab.Type("#code", p.code(ownerAddress))
 	tab.Press("OK")
 	tab.Wants("No recorder is linked to petra@example.org yet")
 	look(t, tab, "recorders-none")
@@ -89,7 +89,7 @@ func TestOwnerOnAPhone(t *testing.T) {
 	tab.Press("Send the temporary password")
 	tab.Wants("It is on its way to petra@example.org")
 	look(t, tab, "sent")
-	if _, err := b.SubmitAnswer(recorder.AdminAccount, answerForm.FindString(p.mail.Last(ownerAddress).Body)); err != nil {
+	if _, err := b.SubmitAnswer(recorder.AdminAccount, p.answer(ownerAddress)); err != nil {
 		t.Errorf("the temporary password: %v", err)
 	}
 	tab.Press("Back to the recorder")
@@ -123,13 +123,14 @@ func TestReleaseOnAPhone(t *testing.T) {
 	look(t, tab, "account-offered")
 	phone := authenticator{p, strings.ReplaceAll(tab.Text(".steps strong.code"), " ", "")}
 	tab.Type("#code", "000000")
-	tab.Type("#mailed", codeForm.FindString(p.mail.Last(ownerAddress).Body))
+	mailed := p.code(ownerAddress)
+	tab.Type("#mailed", mailed)
 	tab.Type("#password", ownerPassword)
 	tab.Press("Switch it on")
 	tab.Wants("The code of the authenticator does not fit")
 	look(t, tab, "account-wrong-code")
 	tab.Type("#code", phone.code())
-	tab.Type("#mailed", codeForm.FindString(p.mail.Last(ownerAddress).Body))
+	tab.Type("#mailed", mailed)
 	tab.Type("#password", ownerPassword)
 	tab.Press("Switch it on")
 	tab.Wants("Recovery sheet", "The second factor is on")
@@ -171,8 +172,8 @@ func TestReleaseOnAPhone(t *testing.T) {
 	tab.Press("Send the temporary password")
 	tab.Wants("It is on its way to petra@example.org", "link it anew")
 	look(t, tab, "release-sent")
-	m := p.mail.Last(ownerAddress)
-	b.release(answerForm.FindString(m.Body))
+	m, answer := p.mail.Take(ownerAddress, answerForm)
+	b.release(answer)
 
 	tab.Open(p.base + p.notMe(m))
 	tab.Wants("That was not me")

@@ -44,6 +44,7 @@ const (
 var (
 	codeForm   = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
 	answerForm = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
+	mailedForm = regexp.MustCompile(`asked, within 30 minutes: [0-9A-Z-]{14}\b`)
 )
 
 // place is a cloud that is served, with its mail server and its clock.
@@ -152,6 +153,20 @@ func (w person) post(path string, fields ...string) reply {
 	return w.do(r)
 }
 
+// code is the next code that is mailed to an address for its account.
+func (p *place) code(address string) string {
+	p.t.Helper()
+	_, found := p.mail.Take(address, mailedForm)
+	return codeForm.FindString(found)
+}
+
+// answer is the next temporary password that is mailed to an address.
+func (p *place) answer(address string) string {
+	p.t.Helper()
+	_, answer := p.mail.Take(address, answerForm)
+	return answer
+}
+
 var hiddenID = regexp.MustCompile(`name="id" value="([^"]+)"`)
 
 // account makes an account by e-mail and is logged in.
@@ -163,7 +178,7 @@ func (p *place) account(address string) person {
 	if asked.status != 200 || id == nil {
 		p.t.Fatalf("no code was asked for: status %d", asked.status)
 	}
-	code := codeForm.FindString(p.mail.Last(address).Body)
+	code := p.code(address)
 	if got := w.post("/account/confirm", "id", id[1], "code", code); got.status != 200 || got.path != "/" {
 		p.t.Fatalf("confirmation: status %d at %s", got.status, got.path)
 	}

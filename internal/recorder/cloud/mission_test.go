@@ -45,9 +45,7 @@ func TestForgotDevicePassword(t *testing.T) {
 	if l, _, _ := b.CloudLink(); l.Owner != "p***@example.org" {
 		t.Errorf("the box shows its owner as %q", l.Owner)
 	}
-	if n := p.mail.Last(ownerAddress); !strings.Contains(n.Body, "it was linked to your account") {
-		t.Error("the owner was not told of the link")
-	}
+	p.mail.Until("it was linked to your account")
 	b.reboot() // the link outlives it
 
 	challenge := b.challenge()
@@ -62,11 +60,7 @@ func TestForgotDevicePassword(t *testing.T) {
 	if got.status != 200 {
 		t.Fatalf("status %d", got.status)
 	}
-	m := p.mail.Last(ownerAddress)
-	answer := answerForm.FindString(m.Body)
-	if answer == "" {
-		t.Fatal("no temporary password in the message")
-	}
+	answer := p.answer(ownerAddress)
 	if strings.Contains(got.body, answer) || strings.Contains(owner.get(page).body, answer) {
 		t.Error("a page shows the temporary password")
 	}
@@ -142,11 +136,11 @@ func TestResetUnlinks(t *testing.T) {
 	if got := owner.post(page+"/password", "challenge", c); got.status != 200 || !strings.Contains(got.body, "link it anew") {
 		t.Fatalf("release: status %d", got.status)
 	}
-	m := p.mail.Last(ownerAddress)
+	m, answer := p.mail.Take(ownerAddress, answerForm)
 	if !strings.Contains(m.Body, "You asked to release your recorder") {
 		t.Error("the message does not say what it is for")
 	}
-	b.release(answerForm.FindString(m.Body))
+	b.release(answer)
 	p.mail.Until("its lock was released")
 	if got := owner.get(page); got.status != 404 {
 		t.Errorf("the right outlived the lock: status %d", got.status)
@@ -191,7 +185,7 @@ func TestReleaseOffline(t *testing.T) {
 	if got := owner.post(page+"/password", "challenge", c); got.status != 200 {
 		t.Fatalf("release: status %d", got.status)
 	}
-	b.release(answerForm.FindString(p.mail.Last(ownerAddress).Body))
+	b.release(p.answer(ownerAddress))
 	if err := b.FirstSetup(recorder.AdminAccount, rekey.NewSecret("another-Pass-2"), recorder.AtSeat()); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +193,7 @@ func TestReleaseOffline(t *testing.T) {
 	if got := owner.post(page+"/password", "account", "admin", "challenge", b.challenge()); got.status != 200 {
 		t.Fatalf("status %d", got.status)
 	}
-	if _, err := b.SubmitAnswer(recorder.AdminAccount, answerForm.FindString(p.mail.Last(ownerAddress).Body)); !errors.Is(err, rekey.ErrDenied) {
+	if _, err := b.SubmitAnswer(recorder.AdminAccount, p.answer(ownerAddress)); !errors.Is(err, rekey.ErrDenied) {
 		t.Errorf("an answer under the forgotten key: %v", err)
 	}
 }
@@ -271,17 +265,13 @@ func TestHangUp(t *testing.T) {
 	if _, err := p.cloud.ForgotPassword(ctx, who, id, recorder.AdminAccount, b.challenge()); err != nil {
 		t.Errorf("temporary password: %v", err)
 	}
-	if got := p.mail.Last(ownerAddress); !answerForm.MatchString(got.Body) {
-		t.Error("no temporary password was sent")
-	}
+	p.answer(ownerAddress)
 	ctx, cancel = context.WithCancel(t.Context())
 	mailer.hangUp = cancel
 	if err := p.cloud.Unlink(ctx, who, id); err != nil {
 		t.Errorf("unlink: %v", err)
 	}
-	if got := p.mail.Last(ownerAddress); !strings.Contains(got.Body, "was unlinked") {
-		t.Error("the owner was not told")
-	}
+	p.mail.Until("was unlinked")
 	mailer.hangUp = func() {}
 }
 

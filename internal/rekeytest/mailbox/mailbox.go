@@ -11,6 +11,7 @@ import (
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,15 @@ type Letter struct {
 	Auth     string   // base64, as it was said
 	Header   mail.Header
 	Body     string
+
+	taken bool
+}
+
+// line is the text with its white space as one blank.
+func (l Letter) line() string { return strings.Join(strings.Fields(l.Body), " ") }
+
+func (l Letter) to(address string) bool {
+	return l.Envelope[len(l.Envelope)-1] == "RCPT TO:<"+address+">"
 }
 
 // Trouble is how a mail server behaves.
@@ -161,7 +171,7 @@ func (s *Server) serve(conn net.Conn) {
 			if !secure(conn) {
 				s.inClear.Add(1)
 			}
-			if !s.take(&one, in) || s.has(DropsAfterData) {
+			if !s.receive(&one, in) || s.has(DropsAfterData) {
 				return
 			}
 			s.at(Received, one)
@@ -179,9 +189,9 @@ func (s *Server) serve(conn net.Conn) {
 
 func secure(conn net.Conn) bool { _, is := conn.(*tls.Conn); return is }
 
-// take reads a message to its end, and keeps it. What breaks off before its end
+// receive reads a message to its end, and keeps it. What breaks off before its end
 // is none (RFC 5321, section 4.1.1.4).
-func (s *Server) take(one *Letter, in *bufio.Reader) (whole bool) {
+func (s *Server) receive(one *Letter, in *bufio.Reader) (whole bool) {
 	var text strings.Builder
 	for {
 		line, err := in.ReadString('\n')
@@ -219,7 +229,7 @@ func (s *Server) All() []Letter {
 
 // To are the messages that went to an address.
 func (s *Server) To(address string) []Letter {
-	return slices.DeleteFunc(s.All(), func(l Letter) bool { return l.Envelope[len(l.Envelope)-1] != "RCPT TO:<"+address+">" })
+	return slices.DeleteFunc(s.All(), func(l Letter) bool { return !l.to(address) })
 }
 
 // Until waits for a message that says so; white space does not count.
@@ -228,7 +238,7 @@ func (s *Server) Until(says string) Letter {
 	over := time.After(time.Minute)
 	for {
 		for _, l := range slices.Backward(s.All()) {
-			if strings.Contains(strings.Join(strings.Fields(l.Body), " "), says) {
+			if strings.Contains(l.line(), says) {
 				return l
 			}
 		}
@@ -240,12 +250,34 @@ func (s *Server) Until(says string) Letter {
 	}
 }
 
-// Last is the newest message to an address.
-func (s *Server) Last(address string) Letter {
+// Take waits for a message to an address in which form stands, takes the oldest
+// that was not taken before, and gives it with what stands there; white space
+// counts as one blank. Messages cross: what is told in the background comes
+// before or after what was asked for, so whatever came last is nobody's answer.
+func (s *Server) Take(address string, form *regexp.Regexp) (Letter, string) {
 	s.tb.Helper()
-	all := s.To(address)
-	if len(all) == 0 {
-		s.tb.Fatalf("no message went to %s", address)
+	over := time.After(time.Minute)
+	for {
+		if l, found := s.take(address, form); found != "" {
+			return l, found
+		}
+		select {
+		case <-s.arrived:
+		case <-over:
+			s.tb.Fatalf("no new message to %s holds %s", address, form)
+		}
 	}
-	return all[len(all)-1]
+}
+
+func (s *Server) take(address string, form *regexp.Regexp) (Letter, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.letters {
+		l := &s.letters[i]
+		if found := form.FindString(l.line()); found != "" && !l.taken && l.to(address) {
+			l.taken = true
+			return *l, found
+		}
+	}
+	return Letter{}, ""
 }
