@@ -95,6 +95,7 @@ func TestSlow(t *testing.T) {
 	var waits atomic.Int64
 	p.bend(func(_ http.ResponseWriter, r *http.Request) {
 		waits.Add(1)
+		_, _ = io.Copy(io.Discard, r.Body) // the server sees the connection end only once the body is read
 		<-r.Context().Done()
 	})
 	p.http.CloseClientConnections()

@@ -121,6 +121,20 @@ func TestHandsThatCannotHold(t *testing.T) {
 	tab.AwaitText("so cancelled")
 }
 
+// TestLetGoAtOnce: who lets go before the press is answered lets go of that
+// press, and not of none.
+func TestLetGoAtOnce(t *testing.T) {
+	t.Parallel()
+	g := plugIn(t)
+	tab := chromium.Tab(t)
+	g.sitDown(tab)
+	tab.Eval(`["hold", "let-go"].map((id) => document.getElementById(id).click()).join()`)
+	tab.AwaitText("Let go within 5 seconds: nothing happened.")
+	if wrong := tab.Eval(`document.getElementById("trouble").innerText`); wrong != "" {
+		t.Errorf("the page complains: %s", wrong)
+	}
+}
+
 // TestWithoutScript: two forms do the whole thing.
 func TestWithoutScript(t *testing.T) {
 	t.Parallel()

@@ -268,7 +268,7 @@ func TestClaimedComesBackLocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := g.Box().ConfirmSecond(offer, codeOf(t, offer, time.Now()), recorder.AtSeat()); err != nil {
+	if _, _, err := g.Box().ConfirmSecond(offer, codeOf(t, offer, plugged), recorder.AtSeat()); err != nil {
 		t.Fatal(err)
 	}
 	g.holds(w, "reset", 12*time.Second).says("Armed")

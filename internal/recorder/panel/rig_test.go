@@ -35,6 +35,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(chromium.Around(m)) }
 
 const password = "first-Pass-1"
 
+// plugged is what every rig's wall clock says.
+var plugged = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
 // rig is a recorder that is plugged in, with a clock that a test sets on.
 type rig struct {
 	*appliance.Running
@@ -48,7 +51,7 @@ func plugIn(t *testing.T) *rig {
 	cheap := argon.Cheap()
 	g := &rig{t: t, dir: t.TempDir()}
 	g.elapsed.Store(int64(time.Hour))
-	spec := clips.Spec{Channels: 4, Days: 1, ClipSeconds: 2, Now: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)}
+	spec := clips.Spec{Channels: 4, Days: 1, ClipSeconds: 2, Now: plugged}
 	if _, err := appliance.Make(g.dir, recorder.Config{AdminPassword: rekey.NewSecret(password), Argon: &cheap}, spec); err != nil {
 		t.Fatal(err)
 	}
@@ -61,8 +64,9 @@ func (g *rig) again() {
 	g.t.Helper()
 	cheap := argon.Cheap()
 	clock := func() time.Duration { return time.Duration(g.elapsed.Load()) }
+	still := func() time.Time { return plugged }         // of the limits, too: a slow machine gives no try back
 	at := netip.AddrPortFrom(loopback.Own(), 0).String() // its ports must be free when it is switched on again
-	r, err := appliance.Start(context.Background(), g.dir, appliance.Options{Listen: appliance.Addresses{HTTP: at, HTTPS: at, RTSP: at, SDK: at, Discovery: at, Seat: at}, Box: recorder.Options{Argon: &cheap, Clock: clock}})
+	r, err := appliance.Start(context.Background(), g.dir, appliance.Options{Listen: appliance.Addresses{HTTP: at, HTTPS: at, RTSP: at, SDK: at, Discovery: at, Seat: at}, Box: recorder.Options{Argon: &cheap, Clock: clock, Now: still}})
 	if err != nil {
 		g.t.Fatal(err)
 	}

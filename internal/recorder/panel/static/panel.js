@@ -101,11 +101,16 @@ function livePanel(front) {
     });
   }
 
-  document.querySelector("main").addEventListener("submit", async (e) => {
+  // One form after the other: who lets go before the press is answered means the
+  // finger that the answer tells.
+  let sent = Promise.resolve();
+  document.querySelector("main").addEventListener("submit", (e) => {
     e.preventDefault();
     const form = e.target;
-    const view = await send(new URL(form.action).pathname, new FormData(form));
-    if (view && form.action.endsWith("/reset/down")) at("finger").value = view.hold || "";
+    sent = sent.then(async () => {
+      const view = await send(new URL(form.action).pathname, new FormData(form));
+      if (view && form.action.endsWith("/reset/down")) at("finger").value = view.hold || "";
+    });
   });
 
   const events = new EventSource("/panel/events");
