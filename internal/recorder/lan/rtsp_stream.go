@@ -208,7 +208,7 @@ func (f *rtspDoor) OnResponse(conn *gortsplib.ServerConn, _ *base.Response) {
 	}
 	v := peer.starts
 	peer.starts = nil
-	f.work.Go(func() { f.play(v) })
+	f.work.Go(func() { f.play(v, func() uint64 { return conn.Stats().OutboundBytes }) })
 }
 
 // OnSessionClose ends the pictures.
@@ -220,8 +220,8 @@ func (f *rtspDoor) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx)
 }
 
 // play sends pictures at their pace until they end, the viewer goes, or the
-// viewer's login is revoked.
-func (f *rtspDoor) play(v *viewer) {
+// viewer's login is revoked. left counts the bytes that have left for the viewer.
+func (f *rtspDoor) play(v *viewer, left func() uint64) {
 	defer v.stream.Close()
 	media := v.stream.Desc.Medias[0]
 	h264, ok := media.Formats[0].(*format.H264)
@@ -237,7 +237,11 @@ func (f *rtspDoor) play(v *viewer) {
 	defer tick.Stop()
 	for {
 		u, ok := v.next()
-		if !ok || f.box.Epoch(v.account) != v.epoch || sendUnit(v.stream, media, encoder, u) != nil {
+		if !ok {
+			drain(v.ctx, left)
+			return
+		}
+		if f.box.Epoch(v.account) != v.epoch || sendUnit(v.stream, media, encoder, u) != nil {
 			return
 		}
 		select {
@@ -245,6 +249,25 @@ func (f *rtspDoor) play(v *viewer) {
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// drain waits until nothing has left for a while, or for the end of ctx. The
+// library throws away what is still queued when a stream is closed, which a
+// busy machine pays with the last picture.
+func drain(ctx context.Context, left func() uint64) {
+	const quiet = time.Second
+	for before := left(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(quiet):
+		}
+		now := left()
+		if now == before {
+			return
+		}
+		before = now
 	}
 }
 

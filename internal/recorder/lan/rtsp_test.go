@@ -2,6 +2,7 @@ package lan
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
@@ -288,6 +290,27 @@ func TestRTSPPlaybackEnds(t *testing.T) {
 	if pictures != 5 {
 		t.Errorf("%d pictures of a clip of one second", pictures)
 	}
+}
+
+// TestRTSPDrains: a recording has ended when its last picture has left, and not
+// when it was put into the queue; a viewer who goes is not waited for.
+func TestRTSPDrains(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		leaves := func() uint64 { return uint64(min(time.Since(began), 5*time.Second)) }
+		drain(t.Context(), leaves)
+		if took := time.Since(began); took < 5*time.Second || took > 7*time.Second {
+			t.Errorf("the last byte left after 5 s, the stream was closed after %v", took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began = time.Now()
+		drain(ctx, func() uint64 { return uint64(time.Since(began)) + 1 })
+		if took := time.Since(began); took != time.Minute {
+			t.Errorf("it waited %v for a viewer who went after a minute", took)
+		}
+	})
 }
 
 func TestRTSPEndsWithThePassword(t *testing.T) {
