@@ -123,13 +123,13 @@ the owner keeps, and never from a caller.`,
 		return v.operate(func(cmd *cobra.Command, d *desk.Desk, _ []string) error {
 			ctx, who := cmd.Context(), desk.Operator()
 			if cmd.Flags().Changed("stolen") {
-				err = d.SetStolen(ctx, who, id, change.stolen)
+				err = d.SetStolen(ctx, who, id, change.stolen, desk.StepUp{})
 			}
 			if err == nil && change.owner.given() {
-				err = d.SetOwner(ctx, who, id, o)
+				err = d.SetOwner(ctx, who, id, o, desk.StepUp{})
 			}
 			if err == nil && given {
-				err = d.SetPhrases(ctx, who, id, phrases)
+				err = d.SetPhrases(ctx, who, id, phrases, desk.StepUp{})
 			}
 			if err != nil {
 				return err

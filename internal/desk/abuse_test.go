@@ -294,7 +294,7 @@ func TestStolenAndExpired(t *testing.T) {
 	p := newPlace(t)
 	b := p.enrol(ownerOfAll())
 	c := p.ready(b, "+49301")
-	if err := p.desk.SetStolen(t.Context(), desk.Operator(), b.id, true); err != nil {
+	if err := p.desk.SetStolen(t.Context(), desk.Operator(), b.id, true, desk.StepUp{}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := p.reveal(ann(), c.Number, b.challenge(t, 0).String())
@@ -302,7 +302,7 @@ func TestStolenAndExpired(t *testing.T) {
 	if !strings.Contains(err.Error(), desk.SayNoAnswer) {
 		t.Errorf("not the words for every refusal: %v", err)
 	}
-	if err := p.desk.SetStolen(t.Context(), desk.Operator(), b.id, false); err != nil {
+	if err := p.desk.SetStolen(t.Context(), desk.Operator(), b.id, false, desk.StepUp{}); err != nil {
 		t.Fatal(err)
 	}
 	p.clock.Add(7*24*time.Hour + time.Second)

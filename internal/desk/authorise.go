@@ -49,7 +49,8 @@ const (
 	ActHookList     Act = "hook.list"
 
 	ActRecorderEnrol  Act = "recorder.enrol"
-	ActRecorderUpdate Act = "recorder.update" // owner, addresses, stolen, support phrase
+	ActRecorderUpdate Act = "recorder.update" // owner, addresses, phrases, found again
+	ActRecorderStolen Act = "recorder.stolen" // reported so
 	ActRecorderList   Act = "recorder.list"
 	ActRecorderRead   Act = "recorder.read"
 	ActRecorderThaw   Act = "recorder.thaw"
@@ -98,7 +99,7 @@ type grant struct {
 	own    []staff.Role  // these roles only on a case that they work now
 	anyone []staff.Role  // these roles also on sessions of others
 	never  []part        // not on a case in which one has this part
-	stepUp bool          // a fresh proof of presence is needed, but for the operator
+	stepUp bool          // a fresh proof of presence is needed, of who has a passkey
 	timed  bool          // not while the clock is behind the last record
 	reads  bool          // it changes nothing that others watch
 }
@@ -138,7 +139,10 @@ func grants() map[Act]grant {
 		ActHookList:     {roles: of(administrator, operator, auditor), reads: true},
 
 		ActRecorderEnrol:  {roles: keeps, scopes: by(staff.ScopeEnrol)},
-		ActRecorderUpdate: {roles: keeps, scopes: by(staff.ScopeOwners)},
+		ActRecorderUpdate: {roles: keeps, scopes: by(staff.ScopeOwners), stepUp: true},
+		// To report a recorder stolen takes no touch, as to freeze or to disable takes none:
+		// it only stops answers, and it must be quick. To take that back takes one.
+		ActRecorderStolen: {roles: keeps, scopes: by(staff.ScopeOwners)},
 		ActRecorderList:   {roles: reads, scopes: by(staff.ScopeRecorders), reads: true},
 		ActRecorderRead:   {roles: reads, scopes: by(staff.ScopeRecorders), reads: true},
 		ActRecorderThaw:   {roles: of(supervisor), stepUp: true},

@@ -39,7 +39,8 @@ func checkEnrolment(e recovery.Enrolment) error {
 
 // Enrol takes a recorder and its key into the registry. A recorder that is
 // there already is only taken with a later key epoch, which replaces the key;
-// another owner or other addresses are a change then, as SetOwner's are.
+// another owner or other addresses are a change then, as SetOwner's are, and
+// refused to people, who would change them without the proof that SetOwner takes.
 func (d *Desk) Enrol(ctx context.Context, who Agent, file []byte, owner Owner) (Enrolled, error) {
 	e, err := recovery.ParseEnrolment(file)
 	if err != nil {
@@ -48,7 +49,7 @@ func (d *Desk) Enrol(ctx context.Context, who Agent, file []byte, owner Owner) (
 	if err := checkEnrolment(e); err != nil {
 		return Enrolled{}, d.unusable(ctx, who, ActRecorderEnrol, target{object: e.DeviceID.String()}, err)
 	}
-	if owner.Addresses, err = parseAddresses(owner.Addresses); err != nil {
+	if owner, err = owner.parsed(); err != nil {
 		return Enrolled{}, d.unusable(ctx, who, ActRecorderEnrol, target{object: e.DeviceID.String()}, err)
 	}
 	var done Enrolled
@@ -69,13 +70,17 @@ func (d *Desk) Enrol(ctx context.Context, who Agent, file []byte, owner Owner) (
 			if err != nil {
 				return err
 			}
+			known := !old.EnrolledAt.IsZero()
+			if known && owner.what() != "" && hasPasskey(who) {
+				return refuse(rekey.ErrDenied, "recorder %s is enrolled already: change its owner and addresses at its registration, with your passkey, and enrol it without them", e.DeviceID)
+			}
 			_, err = tx.ExecContext(ctx, `INSERT INTO recorder_keys (device_id, epoch, wrapped, sealed) VALUES ($1, $2, $3, $4)
 				ON CONFLICT (device_id) DO UPDATE SET epoch = excluded.epoch, wrapped = excluded.wrapped, sealed = excluded.sealed`,
 				e.DeviceID.String(), e.Epoch, row.wrapped, row.sealed)
 			if err != nil {
 				return err
 			}
-			return d.setOwner(ctx, tx, old, !old.EnrolledAt.IsZero(), owner)
+			return d.setOwner(ctx, tx, old, known, owner)
 		})
 	})
 	return done, err

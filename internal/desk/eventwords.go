@@ -39,6 +39,7 @@ func eventWords() map[string]string {
 
 		string(ActRecorderEnrol):  "a recorder and its key are taken into the registry",
 		string(ActRecorderUpdate): "a recorder's owner, addresses, phrases or mark as stolen are changed",
+		string(ActRecorderStolen): "a recorder is reported stolen: no answer while the mark stands",
 		string(ActRecorderList):   "the list of recorders is read",
 		string(ActRecorderRead):   "a recorder's entry is read",
 		string(ActRecorderThaw):   "a recorder that was frozen goes on",

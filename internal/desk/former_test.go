@@ -13,10 +13,17 @@ import (
 
 const crook = "mailto:crook@example.net"
 
-// setAddresses changes the registered addresses, as a crooked administrator does.
+// setOwner changes a registration, as a crooked administrator does: with their own
+// passkey.
+func (p *place) setOwner(b *box, owner desk.Owner) error {
+	p.t.Helper()
+	return p.desk.SetOwner(p.t.Context(), root(), b.id, owner, p.proof(root(), desk.ActRecorderUpdate, 0, desk.OwnerProof(b.id, owner)))
+}
+
+// setAddresses changes the registered addresses in this way.
 func (p *place) setAddresses(b *box, addresses ...string) {
 	p.t.Helper()
-	if err := p.desk.SetOwner(p.t.Context(), root(), b.id, desk.Owner{Addresses: addresses}); err != nil {
+	if err := p.setOwner(b, desk.Owner{Addresses: addresses}); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -139,10 +146,10 @@ func TestApprovalIsOfWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(p *place, b *box, number int64) error{
 		"other addresses": func(p *place, b *box, _ int64) error {
-			return p.desk.SetOwner(p.t.Context(), root(), b.id, desk.Owner{Addresses: []string{crook}})
+			return p.setOwner(b, desk.Owner{Addresses: []string{crook}})
 		},
 		"another owner": func(p *place, b *box, _ int64) error {
-			return p.desk.SetOwner(p.t.Context(), root(), b.id, desk.Owner{Name: "Mallory"})
+			return p.setOwner(b, desk.Owner{Name: "Mallory"})
 		},
 		"another address for the half": func(p *place, _ *box, number int64) error {
 			_, err := p.desk.SetSendTo(p.t.Context(), ann(), number, bySMS)

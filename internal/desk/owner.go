@@ -25,12 +25,13 @@ type Owner struct {
 // parseAddress reads mailto:NAME@HOST or tel:+NUMBER.
 func parseAddress(s string) (string, error) {
 	scheme, rest, _ := strings.Cut(strings.TrimSpace(s), ":")
-	switch strings.ToLower(scheme) {
-	case "mailto":
+	switch scheme = strings.ToLower(scheme); {
+	case strings.ContainsAny(s, lineEnds):
+	case scheme == "mailto":
 		if a, err := mail.ParseAddress(rest); err == nil && a.Address == rest {
 			return "mailto:" + rest, nil
 		}
-	case "tel":
+	case scheme == "tel":
 		if number, err := parseCaller(rest); err == nil && number != Withheld {
 			return "tel:" + number, nil
 		}
@@ -47,15 +48,21 @@ func mask(address string) string {
 	return scheme + ":***" + rest[max(0, len(rest)-3):]
 }
 
-func parseAddresses(typed []string) (addresses []string, err error) {
-	for _, s := range typed {
+// parsed is the owner with the addresses in the one form in which they are kept.
+func (o Owner) parsed() (Owner, error) {
+	if strings.ContainsAny(o.Name, lineEnds) {
+		return o, refuse(rekey.ErrInput, "the owner's name: expected one line")
+	}
+	var addresses []string
+	for _, s := range o.Addresses {
 		a, err := parseAddress(s)
 		if err != nil {
-			return nil, err
+			return o, err
 		}
 		addresses = append(addresses, a)
 	}
-	return addresses, nil
+	o.Addresses = addresses
+	return o, nil
 }
 
 // setOwner overwrites what owner names and leaves the rest. r is what the
@@ -110,13 +117,15 @@ func putAddresses(ctx context.Context, tx *sql.Tx, id recovery.DeviceID, address
 
 // SetOwner changes the owner, the date since when they own the recorder, or how
 // they are reached. For 30 days after that an answer needs documents and a
-// second person.
-func (d *Desk) SetOwner(ctx context.Context, who Agent, id recovery.DeviceID, owner Owner) (err error) {
-	if owner.Addresses, err = parseAddresses(owner.Addresses); err != nil {
+// second person. The proof is begun for OwnerProof.
+func (d *Desk) SetOwner(ctx context.Context, who Agent, id recovery.DeviceID, owner Owner, proof StepUp) error {
+	next, err := owner.parsed()
+	if err != nil {
 		return d.unusable(ctx, who, ActRecorderUpdate, target{object: id.String()}, err)
 	}
-	return d.updateRecorder(ctx, who, id, map[string]string{"what": owner.what()}, func(tx *sql.Tx, r Recorder) error {
-		return d.setOwner(ctx, tx, r, true, owner)
+	t := target{detail: map[string]string{"what": owner.what()}, bound: OwnerProof(id, owner), proof: proof}
+	return d.updateRecorder(ctx, who, ActRecorderUpdate, id, t, func(tx *sql.Tx, r Recorder) error {
+		return d.setOwner(ctx, tx, r, true, next)
 	})
 }
 
@@ -136,21 +145,21 @@ func (o Owner) what() string {
 }
 
 // SetStolen marks a recorder as reported stolen, or takes the mark away. While
-// it stands there is no answer.
-func (d *Desk) SetStolen(ctx context.Context, who Agent, id recovery.DeviceID, stolen bool) error {
-	mark := map[bool]string{true: "reported stolen", false: "not stolen"}[stolen]
-	return d.updateRecorder(ctx, who, id, map[string]string{"what": mark}, func(tx *sql.Tx, _ Recorder) error {
-		n := 0
-		if stolen {
-			n = 1
-		}
+// it stands there is no answer. To take it away the proof is begun for FoundProof.
+func (d *Desk) SetStolen(ctx context.Context, who Agent, id recovery.DeviceID, stolen bool, proof StepUp) error {
+	act, n, t := ActRecorderUpdate, 0, target{detail: map[string]string{"what": "not stolen"}, bound: FoundProof(id), proof: proof}
+	if stolen {
+		act, n, t = ActRecorderStolen, 1, target{detail: map[string]string{"what": "reported stolen"}}
+	}
+	return d.updateRecorder(ctx, who, act, id, t, func(tx *sql.Tx, _ Recorder) error {
 		_, err := tx.ExecContext(ctx, `UPDATE recorders SET stolen = $1 WHERE device_id = $2`, n, id.String())
 		return err
 	})
 }
 
-func (d *Desk) updateRecorder(ctx context.Context, who Agent, id recovery.DeviceID, detail map[string]string, change func(*sql.Tx, Recorder) error) error {
-	return d.perform(ctx, who, ActRecorderUpdate, target{object: id.String(), detail: detail}, func() error {
+func (d *Desk) updateRecorder(ctx context.Context, who Agent, act Act, id recovery.DeviceID, t target, change func(*sql.Tx, Recorder) error) error {
+	t.object = id.String()
+	return d.perform(ctx, who, act, t, func() error {
 		return d.db.Tx(ctx, func(tx *sql.Tx) error {
 			r, err := readRecorder(ctx, tx, id)
 			if err != nil {

@@ -34,7 +34,9 @@ func TestChangesInTheRegistry(t *testing.T) {
 		"nothing":                  {desk.Owner{}, ""},
 	} {
 		for way, change := range map[string]func(*place, *box) error{
-			"recorder": func(p *place, b *box) error { return p.desk.SetOwner(t.Context(), desk.Operator(), b.id, test.owner) },
+			"recorder": func(p *place, b *box) error {
+				return p.desk.SetOwner(t.Context(), desk.Operator(), b.id, test.owner, desk.StepUp{})
+			},
 			"enrolled again": func(p *place, b *box) error {
 				_, err := p.desk.Enrol(t.Context(), desk.Operator(), p.enrolment(b, 1), test.owner)
 				return err
@@ -84,7 +86,7 @@ func TestAddressAddedDuringTheHold(t *testing.T) {
 	if _, err := p.approve(carol(), c.Number); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.desk.SetOwner(t.Context(), desk.Operator(), b.id, desk.Owner{Addresses: []string{"mailto:mallory@example.org"}}); err != nil {
+	if err := p.desk.SetOwner(t.Context(), desk.Operator(), b.id, desk.Owner{Addresses: []string{"mailto:mallory@example.org"}}, desk.StepUp{}); err != nil {
 		t.Fatal(err)
 	}
 	ask := func() error {

@@ -41,7 +41,7 @@ func TestParseAddressAndMask(t *testing.T) {
 			t.Errorf("%q: %q %v, want %q", typed, mask(got), err, want)
 		}
 	}
-	for _, typed := range []string{"", "petra@example.org", "mailto:", "mailto:Petra <p@example.org>", "tel:", "tel:withheld", "tel:030 1234567", "http://x", "mailto:a@b\r\nBcc: c@d"} {
+	for _, typed := range []string{"", "petra@example.org", "mailto:", "mailto:Petra <p@example.org>", "tel:", "tel:withheld", "tel:030 1234567", "http://x", "mailto:a@b\r\nBcc: c@d", "mailto:a@b.example\n", "tel:\n+49301234567"} {
 		if got, err := parseAddress(typed); !errors.Is(err, rekey.ErrInput) {
 			t.Errorf("%q: %q %v", typed, got, err)
 		}

@@ -41,8 +41,9 @@ func (p Phrases) check() (Phrases, error) {
 		name         string
 	}{{p.Support, heard.Support, leastPhrase, "support phrase"}, {p.Duress, heard.Duress, leastDuress, "duress word"}} {
 		n := utf8.RuneCountInString(of.heard.Reveal())
-		if !of.typed.Equal(rekey.Secret{}) && (n < of.least || n > mostPhrase || !printable(of.heard.Reveal())) {
-			return heard, refuse(rekey.ErrInput, "the %s needs %d to %d characters", of.name, of.least, mostPhrase)
+		oneLine := !strings.ContainsAny(of.typed.Reveal(), lineEnds)
+		if !of.typed.Equal(rekey.Secret{}) && (n < of.least || n > mostPhrase || !oneLine || !printable(of.heard.Reveal())) {
+			return heard, refuse(rekey.ErrInput, "the %s needs %d to %d characters on one line", of.name, of.least, mostPhrase)
 		}
 	}
 	if !heard.Duress.Equal(rekey.Secret{}) && heard.Duress.Equal(heard.Support) {
@@ -52,13 +53,14 @@ func (p Phrases) check() (Phrases, error) {
 }
 
 // SetPhrases registers them; an empty one is removed. They come with the
-// registration, never from a caller.
-func (d *Desk) SetPhrases(ctx context.Context, who Agent, id recovery.DeviceID, p Phrases) error {
+// registration, never from a caller. The proof is begun for PhrasesProof.
+func (d *Desk) SetPhrases(ctx context.Context, who Agent, id recovery.DeviceID, p Phrases, proof StepUp) error {
 	heard, err := p.check()
 	if err != nil {
 		return d.unusable(ctx, who, ActRecorderUpdate, target{object: id.String()}, err)
 	}
-	return d.updateRecorder(ctx, who, id, map[string]string{"what": "phrases"}, func(tx *sql.Tx, _ Recorder) error {
+	t := target{detail: map[string]string{"what": "phrases"}, bound: PhrasesProof(id, p), proof: proof}
+	return d.updateRecorder(ctx, who, ActRecorderUpdate, id, t, func(tx *sql.Tx, _ Recorder) error {
 		for kind, phrase := range map[string]rekey.Secret{"support": heard.Support, "duress": heard.Duress} {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM phrases WHERE device_id = $1 AND kind = $2`, id.String(), kind); err != nil {
 				return err

@@ -22,7 +22,7 @@ const (
 
 func (p *place) setPhrases(b *box, support, duress string) {
 	p.t.Helper()
-	err := p.desk.SetPhrases(p.t.Context(), desk.Operator(), b.id, desk.Phrases{Support: rekey.NewSecret(support), Duress: rekey.NewSecret(duress)})
+	err := p.desk.SetPhrases(p.t.Context(), desk.Operator(), b.id, desk.Phrases{Support: rekey.NewSecret(support), Duress: rekey.NewSecret(duress)}, desk.StepUp{})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestDuress(t *testing.T) {
 	p.setPhrases(b, supportPhrase, duressWord)
 	p.setPhrases(moved, supportPhrase, duressWord)
 	p.clock.Add(time.Hour)
-	if err := p.desk.SetOwner(t.Context(), desk.Operator(), moved.id, desk.Owner{Addresses: []string{"mailto:petra@example.net", "tel:+49307654321"}}); err != nil {
+	if err := p.desk.SetOwner(t.Context(), desk.Operator(), moved.id, desk.Owner{Addresses: []string{"mailto:petra@example.net", "tel:+49307654321"}}, desk.StepUp{}); err != nil {
 		t.Fatal(err)
 	}
 	c, plain := p.openCase(ann(), b, "+49301"), p.openCase(ann(), moved, "+49302")
@@ -209,11 +209,11 @@ func TestPhrasesThatAreNone(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	b := p.enrol(ownerOfAll())
-	for _, bad := range [][2]string{{"short", ""}, {supportPhrase, "abc"}, {supportPhrase, "BLUE kettle seven lamps"}, {"-- .,.,.,.,.,", ""}, {strings.Repeat("a", 201), ""}} {
-		err := p.desk.SetPhrases(t.Context(), desk.Operator(), b.id, desk.Phrases{Support: rekey.NewSecret(bad[0]), Duress: rekey.NewSecret(bad[1])})
+	for _, bad := range [][2]string{{"short", ""}, {supportPhrase, "abc"}, {supportPhrase, "BLUE kettle seven lamps"}, {"-- .,.,.,.,.,", ""}, {strings.Repeat("a", 201), ""}, {"blue kettle\nseven lamps", ""}, {supportPhrase, "grand\rmother"}} {
+		err := p.desk.SetPhrases(t.Context(), desk.Operator(), b.id, desk.Phrases{Support: rekey.NewSecret(bad[0]), Duress: rekey.NewSecret(bad[1])}, desk.StepUp{})
 		wantKind(t, err, rekey.ErrInput)
 	}
-	err := p.desk.SetPhrases(t.Context(), ann(), b.id, desk.Phrases{})
+	err := p.desk.SetPhrases(t.Context(), ann(), b.id, desk.Phrases{}, desk.StepUp{})
 	wantKind(t, err, rekey.ErrDenied)
 	p.setPhrases(b, supportPhrase, "")
 	p.setPhrases(b, "", "") // removed

@@ -116,7 +116,7 @@ func TestBadInputOfWhoMayNot(t *testing.T) {
 		desk.ActCaseOpen:      {ann(), otto(), func(w desk.Agent) error { _, err := p.desk.OpenCase(ctx, w, desk.NewCase{DeviceID: id}); return err }},
 		desk.ActRecorderEnrol: {root(), ann(), func(w desk.Agent) error { _, err := p.desk.Enrol(ctx, w, []byte("{}"), desk.Owner{}); return err }},
 		desk.ActRecorderUpdate: {root(), ann(), func(w desk.Agent) error {
-			return p.desk.SetPhrases(ctx, w, id, desk.Phrases{Support: rekey.NewSecret("x")})
+			return p.desk.SetPhrases(ctx, w, id, desk.Phrases{Support: rekey.NewSecret("x")}, desk.StepUp{})
 		}},
 		desk.ActDealerAdd:   {root(), ann(), func(w desk.Agent) error { return p.desk.AddDealer(ctx, w, desk.Dealer{}, desk.StepUp{}) }},
 		desk.ActAlarmSettle: {sue(), ann(), func(w desk.Agent) error { _, err := p.desk.SettleAlarm(ctx, w, 1, ""); return err }},

@@ -43,7 +43,7 @@ func TestNoSecretIsStored(t *testing.T) {
 	})
 	b := p.enrol(ownerOfAll())
 	phrases := desk.Phrases{Support: rekey.NewSecret("violet tram over the marsh"), Duress: rekey.NewSecret("violet tram in the marsh")}
-	if err := p.desk.SetPhrases(t.Context(), desk.Operator(), b.id, phrases); err != nil {
+	if err := p.desk.SetPhrases(t.Context(), desk.Operator(), b.id, phrases, desk.StepUp{}); err != nil {
 		t.Fatal(err)
 	}
 	const number = "+49 171 5550123"

@@ -231,7 +231,7 @@ func (d document) request(t *testing.T, op operation, fill map[string]string) (p
 
 // fillOf are the values of path and query for one operation of somebody's.
 func fillOf(op operation, who, enrolment string) map[string]string {
-	fill := map[string]string{"number": "1", "body of addEvidence": `{"kind":"E6","note":"called the registered number"}`,
+	fill := map[string]string{"number": "1", "body of addEvidence": `{"kind":"E6","note":"called the registered number"}`, "body of setStolen": `{"stolen":false}`,
 		"body of enrolRecorder": `{"enrolment":` + enrolment + `}`, "agent": who, "of": who, "name": "nobody-there",
 		"since": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), "until": time.Now().UTC().Format(time.RFC3339)}
 	if strings.HasPrefix(op.path, "/hooks") || strings.HasPrefix(op.path, "/alarms") {
@@ -273,7 +273,7 @@ func (b *browse) holds(d document, op operation, fill map[string]string, may boo
 	if refused == may || status == http.StatusUnauthorized || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError {
 		b.t.Errorf("%s %s %s: %d %s, allowed: %v", op.ID, path, body, status, text, may)
 	}
-	if may && op.Act.StepUp && status != http.StatusForbidden {
+	if may && op.Act.StepUp && b.key == "" && status != http.StatusForbidden {
 		b.t.Errorf("%s without a step-up: %d %s", op.ID, status, text)
 	}
 }
@@ -394,6 +394,38 @@ func TestSessionOfAnotherBrowser(t *testing.T) {
 	}
 	if status, _ := ann.send("GET", "/session", ""); status != http.StatusUnauthorized {
 		t.Errorf("the session lives after somebody tried it elsewhere: %d", status)
+	}
+}
+
+// TestRegistrationTakesAStepUp: without a proof, with one that was begun for other
+// values, and with one that was used, an administrator's session changes nothing of a
+// recorder but the mark as stolen, and that only to set it.
+func TestRegistrationTakesAStepUp(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	b := p.enrol()
+	root, path := p.browse("root"), "/recorders/"+b.id.String()
+	send := func(what, to, body, proof string, want int) {
+		t.Helper()
+		if status, text := root.send("POST", path+to, fmt.Sprintf(`{%s,"step_up":%s}`, body, proof)); status != want {
+			t.Errorf("%s: %d %s, want %d", what, status, text, want)
+		}
+	}
+	const none = `{"id":"","assertion":null}`
+	seen := desk.Owner{Name: "Paul Example", Addresses: []string{"mailto:paul@example.org", "tel:+49 30 7654321"}}
+	const owner = `"name":"Paul Example","addresses":["mailto:paul@example.org","tel:+49 30 7654321"]`
+	const swapped = `"name":"Paul Example","addresses":["mailto:crook@example.net","tel:+49 30 7654321"]`
+	touch := func(object string) string { return root.proof(p, "root", desk.ActRecorderUpdate, 0, object) }
+	send("owner without a proof", "/owner", owner, none, http.StatusForbidden)
+	send("other addresses", "/owner", swapped, touch(desk.OwnerProof(b.id, seen)), http.StatusForbidden)
+	proof := touch(desk.OwnerProof(b.id, seen))
+	send("owner", "/owner", owner, proof, http.StatusNoContent)
+	send("the same proof again", "/owner", owner, proof, http.StatusForbidden)
+	send("phrases without a proof", "/phrases", `"support":"seven quiet tables"`, none, http.StatusForbidden)
+	send("report it stolen", "/stolen", `"stolen":true`, none, http.StatusNoContent)
+	send("found without a proof", "/stolen", `"stolen":false`, none, http.StatusForbidden)
+	if r, err := p.desk.Recorder(t.Context(), desk.Operator(), b.id); err != nil || r.Owner != "Paul Example" || !r.Stolen || !slices.Contains(r.Addresses, "mailto:p***@example.org") {
+		t.Errorf("%+v: %v", r, err)
 	}
 }
 

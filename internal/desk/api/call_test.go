@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"bytes"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -232,6 +234,23 @@ func TestProgram(t *testing.T) {
 	}
 	_, err = line.Who(ctx)
 	wantKind(t, err, rekey.ErrDenied)
+}
+
+// TestRegistration is kept by an administrator, whose client touches the passkey where
+// it is needed.
+func TestRegistration(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	ctx, root, b := t.Context(), p.as("root"), p.enrol()
+	moved := api.Owner{Name: "Paul Example", Since: time.Now().AddDate(-1, 0, 0), Addresses: []string{" mailto:paul@example.org", "TEL:+49 30 7654321"}}
+	err := errors.Join(root.SetOwner(ctx, b.id, moved), root.SetOwner(ctx, b.id, api.Owner{Name: "Pat Example"}), root.SetStolen(ctx, b.id, true), root.SetStolen(ctx, b.id, false),
+		root.SetPhrases(ctx, b.id, desk.Phrases{Support: rekey.NewSecret("seven quiet tables")}), root.SetPhrases(ctx, b.id, desk.Phrases{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := root.Recorder(ctx, b.id); err != nil || r.Owner != "Pat Example" || r.Stolen || !slices.Equal(r.Addresses, []string{"mailto:p***@example.org", "tel:***321"}) {
+		t.Errorf("%+v: %v", r, err)
+	}
 }
 
 // TestHooksAndDealers are registered, listed and removed.

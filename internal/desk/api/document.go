@@ -58,7 +58,7 @@ const description = `What a maker's or dealer's technical support works with whe
 
 Every operation is one act of the desk: x-rekey-act names it, with the roles and the scopes of API keys that may do it. It is authorised and recorded in the security log before it acts, and so are refusals.
 
-Where x-rekey-act says step_up, a fresh proof of presence by passkey is needed: POST /step-up with the act, the case and the object, then the answer of navigator.credentials.get() in the field step_up of the request.
+Where x-rekey-act says step_up, a fresh proof of presence by passkey is needed: POST /step-up with the act, the case and the object, then the answer of navigator.credentials.get() in the field step_up of the request. A program has no passkey: what its key's scopes allow, it does without.
 
 POST bodies are one JSON object with Content-Type: application/json; unknown fields are refused. With an Idempotency-Key a POST acts once: for 24 hours the same key with the same body is answered as it was the first time. Answers that are told once (links, keys, secrets, half an answer) are not kept; a repeat of those is refused with 409.
 

@@ -12,7 +12,7 @@ import (
 	"rekey/recovery"
 )
 
-// Owner is who owns a recorder, in POST /recorders and as the body of
+// Owner is who owns a recorder, in POST /recorders and in
 // POST /recorders/{id}/owner. What is empty stays as it is.
 type Owner struct {
 	Name      string    `json:"name,omitempty" example:"Petra Example" maxLength:"200"`
@@ -30,15 +30,23 @@ type Enrol struct {
 	Owner     Owner           `json:"owner,omitzero"`
 }
 
+// SetOwner is the body of POST /recorders/{id}/owner.
+type SetOwner struct {
+	Owner
+	StepUp Proof `json:"step_up,omitzero" doc:"Begun for the Device ID, the word owner, the name, the day of since in UTC, and the addresses as they are sent, a line each; what is left out is an empty line."`
+}
+
 // Stolen is the body of POST /recorders/{id}/stolen.
 type Stolen struct {
-	Stolen bool `json:"stolen" doc:"While it is reported stolen there is no answer."`
+	Stolen bool  `json:"stolen" doc:"While it is reported stolen there is no answer."`
+	StepUp Proof `json:"step_up,omitzero" doc:"To take it back: begun for the Device ID and, on the next line, the word found. To report it takes none."`
 }
 
 // Phrases is the body of POST /recorders/{id}/phrases. An empty one is removed.
 type Phrases struct {
 	Support string `json:"support" doc:"The owner's support phrase (E3)." maxLength:"200"`
 	Duress  string `json:"duress,omitempty" doc:"What the owner says instead when somebody forces them." maxLength:"200"`
+	StepUp  Proof  `json:"step_up,omitzero" doc:"Begun for the Device ID, the word phrases, the support phrase and the duress word as they are sent, a line each; what is left out is an empty line."`
 }
 
 // Thaw is the body of POST /recorders/{id}/thaw and POST /cases/{number}/thaw.
@@ -95,12 +103,14 @@ func (s *server) recorderRoutes() {
 
 func (s *server) registrationRoutes() {
 	s.update("setOwner", "/recorders/{id}/owner", "Change the owner, or how they are reached", "It comes from the sale or the registration, never from a caller.")
-	addQuiet(s, s.updateRoute("setStolen", "/recorders/{id}/stolen", "Report a recorder stolen, or take that back", ""),
+	addQuiet(s, s.updateRoute("setStolen", "/recorders/{id}/stolen", "Report a recorder stolen, or take that back", "To report it is the act recorder.stolen, for the same roles and scopes, and takes no step-up."),
 		func(ctx context.Context, c *call, in *struct {
 			Device
 			Body Stolen
 		}) error {
-			return s.withID(in.Device, func(id recovery.DeviceID) error { return s.desk.SetStolen(ctx, c.who, id, in.Body.Stolen) })
+			return s.withID(in.Device, func(id recovery.DeviceID) error {
+				return s.desk.SetStolen(ctx, c.who, id, in.Body.Stolen, in.Body.StepUp)
+			})
 		})
 	addQuiet(s, s.updateRoute("setPhrases", "/recorders/{id}/phrases", "Register the owner's support phrase and duress word", "They come with the registration, never from a caller, and are kept as hashes."),
 		func(ctx context.Context, c *call, in *struct {
@@ -108,7 +118,7 @@ func (s *server) registrationRoutes() {
 			Body Phrases
 		}) error {
 			p := desk.Phrases{Support: rekey.NewSecret(in.Body.Support), Duress: rekey.NewSecret(in.Body.Duress)}
-			return s.withID(in.Device, func(id recovery.DeviceID) error { return s.desk.SetPhrases(ctx, c.who, id, p) })
+			return s.withID(in.Device, func(id recovery.DeviceID) error { return s.desk.SetPhrases(ctx, c.who, id, p, in.Body.StepUp) })
 		})
 	add(s, route{id: "thawRecorder", method: http.MethodPost, path: "/recorders/{id}/thaw", tag: tagRecorders, act: desk.ActRecorderThaw, keyed: true,
 		summary: "Let a frozen recorder go on, where its case is closed"},
@@ -131,9 +141,11 @@ func (s *server) updateRoute(id, path, summary, about string) route {
 func (s *server) update(id, path, summary, about string) {
 	addQuiet(s, s.updateRoute(id, path, summary, about), func(ctx context.Context, c *call, in *struct {
 		Device
-		Body Owner
+		Body SetOwner
 	}) error {
-		return s.withID(in.Device, func(id recovery.DeviceID) error { return s.desk.SetOwner(ctx, c.who, id, in.Body.owner()) })
+		return s.withID(in.Device, func(id recovery.DeviceID) error {
+			return s.desk.SetOwner(ctx, c.who, id, in.Body.owner(), in.Body.StepUp)
+		})
 	})
 }
 

@@ -28,17 +28,31 @@ func (c *Client) Enrol(ctx context.Context, file []byte, owner api.Owner) (done 
 
 // SetOwner changes the owner, or how they are reached. What is empty stays.
 func (c *Client) SetOwner(ctx context.Context, id recovery.DeviceID, owner api.Owner) error {
-	return c.post(ctx, owner, nil, "recorders", id.String(), "owner")
+	proof, err := c.stepUp(ctx, desk.ActRecorderUpdate, 0, desk.OwnerProof(id, desk.Owner(owner)))
+	if err != nil {
+		return err
+	}
+	return c.post(ctx, api.SetOwner{Owner: owner, StepUp: proof}, nil, "recorders", id.String(), "owner")
 }
 
 // SetStolen marks a recorder as reported stolen, or takes the mark away.
-func (c *Client) SetStolen(ctx context.Context, id recovery.DeviceID, stolen bool) error {
-	return c.post(ctx, api.Stolen{Stolen: stolen}, nil, "recorders", id.String(), "stolen")
+func (c *Client) SetStolen(ctx context.Context, id recovery.DeviceID, stolen bool) (err error) {
+	in := api.Stolen{Stolen: stolen}
+	if !stolen {
+		if in.StepUp, err = c.stepUp(ctx, desk.ActRecorderUpdate, 0, desk.FoundProof(id)); err != nil {
+			return err
+		}
+	}
+	return c.post(ctx, in, nil, "recorders", id.String(), "stolen")
 }
 
 // SetPhrases registers the support phrase and the duress word; an empty one is removed.
 func (c *Client) SetPhrases(ctx context.Context, id recovery.DeviceID, p desk.Phrases) error {
-	in := api.Phrases{Support: p.Support.Reveal(), Duress: p.Duress.Reveal()}
+	proof, err := c.stepUp(ctx, desk.ActRecorderUpdate, 0, desk.PhrasesProof(id, p))
+	if err != nil {
+		return err
+	}
+	in := api.Phrases{Support: p.Support.Reveal(), Duress: p.Duress.Reveal(), StepUp: proof}
 	return c.post(ctx, in, nil, "recorders", id.String(), "phrases")
 }
 

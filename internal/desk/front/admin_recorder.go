@@ -37,14 +37,19 @@ func (f *front) recorderOwnerPage(c *call, id recovery.DeviceID, failed error) (
 	return reply{title: "Registration of " + id.String(), page: recorderOwnerPage(r, told(failed))}, failed
 }
 
-// recorderAct runs one change of a recorder's registration.
-func (f *front) recorderAct(act func(*call, recovery.DeviceID) error) handler {
+// recorderAct runs one change of a recorder's registration, with the proof that
+// came with it.
+func (f *front) recorderAct(act func(*call, recovery.DeviceID, desk.StepUp) error) handler {
 	return func(c *call) (reply, error) {
 		id, err := c.recorderID()
 		if err != nil {
 			return reply{}, err
 		}
-		if err := act(c, id); err != nil {
+		proof, err := c.stepUp()
+		if err == nil {
+			err = act(c, id, proof)
+		}
+		if err != nil {
 			return f.recorderOwnerPage(c, id, err)
 		}
 		return reply{location: recorderURL(id) + "/owner"}, nil
@@ -53,12 +58,12 @@ func (f *front) recorderAct(act func(*call, recovery.DeviceID) error) handler {
 
 func recorderURL(id recovery.DeviceID) string { return "/recorders/" + id.String() }
 
-func (f *front) setOwner(c *call, id recovery.DeviceID) error {
+func (f *front) setOwner(c *call, id recovery.DeviceID, proof desk.StepUp) error {
 	owner, err := c.owner()
 	if err != nil {
 		return err
 	}
-	return f.desk.SetOwner(c.r.Context(), c.who, id, owner)
+	return f.desk.SetOwner(c.r.Context(), c.who, id, owner, proof)
 }
 
 // owner reads the fields of an owner. Addresses stand one a line.
@@ -74,12 +79,12 @@ func (c *call) owner() (desk.Owner, error) {
 	return o, nil
 }
 
-func (f *front) setStolen(c *call, id recovery.DeviceID) error {
-	return f.desk.SetStolen(c.r.Context(), c.who, id, c.field("stolen") == "yes")
+func (f *front) setStolen(c *call, id recovery.DeviceID, proof desk.StepUp) error {
+	return f.desk.SetStolen(c.r.Context(), c.who, id, c.field("stolen") == "yes", proof)
 }
 
-func (f *front) setPhrases(c *call, id recovery.DeviceID) error {
-	return f.desk.SetPhrases(c.r.Context(), c.who, id, desk.Phrases{Support: c.secret("support"), Duress: c.secret("duress")})
+func (f *front) setPhrases(c *call, id recovery.DeviceID, proof desk.StepUp) error {
+	return f.desk.SetPhrases(c.r.Context(), c.who, id, desk.Phrases{Support: c.secret("support"), Duress: c.secret("duress")}, proof)
 }
 
 func (f *front) enrolForm(*call) (reply, error) { return f.enrolPage(nil) }

@@ -3,18 +3,19 @@ package front_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"rekey/internal/desk"
 	"rekey/internal/desk/staff"
+	"rekey/seclog"
 )
 
 // TestAdministrator goes through all that an administrator keeps, by the pages.
 func TestAdministrator(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	b := h.enrol(petra())
 	root := h.person("root")
 	root.Wants("Agents", "ann", "carol", "none yet")
 	root.look("agents")
@@ -101,26 +102,67 @@ func TestAdministrator(t *testing.T) {
 	root.Press("End")
 	root.Wants("ended")
 
-	root.Open(h.base + "/recorders/" + b.id.String())
+	root.Open(h.base + "/enrol")
+	root.look("enrol")
+}
+
+// TestRegistration: an administrator changes a recorder's registration by the page,
+// with a touch of the passkey for what the form shows. Whoever sits at the open browser
+// without the passkey, and whoever sends the form past the page, changes nothing.
+func TestRegistration(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b := h.enrol(petra())
+	path := "/recorders/" + b.id.String()
+	root := h.person("root")
+	root.Open(h.base + path)
 	root.Press("Registration: owner, addresses, phrases, stolen")
-	root.Type("#owner", "Paul Example")
-	root.Type("#addresses", "mailto:paul@example.org")
+	root.Type("#owner", "  Paul Example ")
+	root.Eval(`document.getElementById("since").value = "2026-01-02"`)
+	root.Eval(`document.getElementById("addresses").value = " mailto:paul@example.org\n\ntel:+49307654321  MAILTO:pat@example.org\n"`)
 	root.look("registration")
+	root.passkey.Verify(false)
+	root.Tick(`form[action$="/owner"] button`)
+	root.AwaitText("The passkey was not used. Nothing was done")
+	for _, form := range []string{"/owner", "/phrases"} {
+		if got := root.status("POST", path+form); got != "403" {
+			t.Errorf("%s without a touch: status %s", form, got)
+		}
+	}
+	if r, err := h.desk.Recorder(t.Context(), desk.Operator(), b.id); err != nil || r.Owner != "Petra Example" || len(r.Addresses) != 2 {
+		t.Errorf("the recorder was changed: %+v, %v", r, err)
+	}
+	root.passkey.Verify(true)
 	root.Press("Save")
-	root.Wants("Paul Example", "p***@example.org")
+	root.Wants("Paul Example, since 2026-01-02", "mailto:p***@example.org, mailto:p***@example.org, tel:***321")
+
+	root.Type("#owner", "Pat Example") // and nothing else
+	root.Press("Save")
+	root.Wants("Pat Example", "tel:***321")
 	root.Type("#support", "blue heron at noon")
 	root.Type("#duress", "grey heron at noon")
 	root.Press("Save phrases")
-	root.Press("Mark as reported stolen")
+	root.Wants("Mark as reported stolen")
+	root.passkey.Verify(false)
+	root.Press("Mark as reported stolen") // takes no touch
 	root.Wants("While the mark stands there is no answer")
+	root.picture("registration-stolen")
+	root.Tick(`form[action$="/stolen"] button`)
+	root.AwaitText("The passkey was not used. Nothing was done")
+	root.passkey.Verify(true)
 	root.Press("Found again: take the mark away")
 	root.Wants("Mark as reported stolen")
 	root.Type("#addresses", "paul@example.org")
 	root.Press("Save")
 	root.Wants("expected mailto:NAME@HOST")
 
-	root.Open(h.base + "/enrol")
-	root.look("enrol")
+	if got, want := h.refused("root"), "recorder.update "+b.id.String(); !slices.Equal(got, []string{want, want}) {
+		t.Errorf("refused on record: %q", got)
+	}
+	report, err := h.desk.VerifyLog(t.Context(), desk.Operator())
+	if err != nil || !slices.ContainsFunc(report.Last, func(r seclog.Record) bool { return r.Detail["what"] == "phrases" && r.Result == "allowed" }) {
+		t.Errorf("no phrases on record: %v, %+v", err, report.Last)
+	}
 }
 
 // TestEnrolUpload takes an enrolment file in a form, and refuses what is none.

@@ -52,7 +52,11 @@ func conditions(r desk.Right) string {
 		for _, s := range r.Scopes {
 			scopes = append(scopes, string(s))
 		}
-		all = append(all, "programs with "+strings.Join(scopes, " or "))
+		words := "programs with " + strings.Join(scopes, " or ")
+		if r.StepUp {
+			words += ", by their key alone"
+		}
+		all = append(all, words)
 	}
 	if r.Reads {
 		all = append(all, "changes nothing")

@@ -93,7 +93,7 @@ func TestStolenAndFrozen(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	stolen, frozen := h.enrol(petra()), h.enrol(petra())
-	if err := h.desk.SetStolen(t.Context(), desk.Operator(), stolen.id, true); err != nil {
+	if err := h.desk.SetStolen(t.Context(), desk.Operator(), stolen.id, true, desk.StepUp{}); err != nil {
 		t.Fatal(err)
 	}
 	ann := h.person("ann")

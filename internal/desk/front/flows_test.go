@@ -60,7 +60,7 @@ func TestPhraseAndHold(t *testing.T) {
 	h := newHouse(t)
 	b := h.enrol(petra())
 	phrases := desk.Phrases{Support: rekey.NewSecret("blue heron at noon"), Duress: rekey.NewSecret("grey heron at noon")}
-	if err := h.desk.SetPhrases(t.Context(), desk.Operator(), b.id, phrases); err != nil {
+	if err := h.desk.SetPhrases(t.Context(), desk.Operator(), b.id, phrases, desk.StepUp{}); err != nil {
 		t.Fatal(err)
 	}
 	c := h.caseFor(agent("ann", staff.RoleAgent), b)

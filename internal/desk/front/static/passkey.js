@@ -92,10 +92,12 @@
     if (!field || field.value !== "") return;
     event.preventDefault();
     const button = event.submitter;
-    // Values as the desk takes them: without blanks around, boxes that are ticked sorted.
+    // Values as the desk takes them: without blanks around, boxes that are ticked sorted,
+    // and what stands in a field of many lines one a line.
     const sent = new FormData(form, button);
     const named = field.dataset.fields.split(" ").filter((name) => name !== "");
-    const values = named.map((name) => sent.getAll(name).map((value) => value.trim()).sort().join(" "));
+    const lines = (name) => form.elements[name] instanceof HTMLTextAreaElement;
+    const values = named.map((name) => lines(name) ? sent.get(name).trim().split(/\s+/).join("\n") : sent.getAll(name).map((value) => value.trim()).sort().join(" "));
     const object = [field.dataset.object, ...values].filter((value, i) => i > 0 || value !== "").join("\n");
     during(form, async () => {
       const begun = await post("step-up", {act: field.dataset.act, case: Number(field.dataset.case), object});
