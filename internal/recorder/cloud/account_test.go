@@ -29,7 +29,7 @@ type authenticator struct {
 // code is the code of now, and lets its step pass.
 func (a authenticator) code() string {
 	a.p.t.Helper()
-	code, err := totp.GenerateCode(a.key, time.Now().Add(time.Duration(a.p.ahead.Load())))
+	code, err := totp.GenerateCode(a.key, a.p.now())
 	if err != nil {
 		a.p.t.Fatal(err)
 	}

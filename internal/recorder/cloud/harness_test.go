@@ -54,8 +54,13 @@ type place struct {
 	base  string
 	mail  *mailbox.Server
 	cloud *cloud.Cloud
-	ahead atomic.Int64 // nanoseconds that the cloud's clock is ahead
+	begun time.Time
+	ahead atomic.Int64 // nanoseconds that have gone by
 }
+
+// now is the cloud's clock. It stands, however long the machine takes for what
+// happens, and only later moves it.
+func (p *place) now() time.Time { return p.begun.Add(time.Duration(p.ahead.Load())) }
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
@@ -65,13 +70,13 @@ func newPlace(t *testing.T) *place {
 // placeWith is newPlace with something between the cloud and its mail server.
 func placeWith(t *testing.T, wrap func(cloud.Mailer) cloud.Mailer) *place {
 	t.Helper()
-	p := &place{t: t, dir: t.TempDir(), mail: mailbox.Serve(t)}
+	p := &place{t: t, dir: t.TempDir(), mail: mailbox.Serve(t), begun: time.Now()}
 	ctx, stop := context.WithCancel(context.Background())
 	s := httptest.NewUnstartedServer(nil)
 	c, err := cloud.Open(ctx, p.dir, cloud.Options{
 		URL:   "http://" + s.Listener.Addr().String(),
 		Mail:  wrap(mail.SMTP{Server: p.mail.Addr, From: "cloud@example.net"}),
-		Argon: argon.Cheap(), Now: func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) },
+		Argon: argon.Cheap(), Now: p.now,
 	})
 	if err != nil {
 		t.Fatal(err)

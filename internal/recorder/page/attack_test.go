@@ -237,7 +237,6 @@ func TestHost(t *testing.T) {
 func TestForwardedHeadersAreNotBelieved(t *testing.T) {
 	t.Parallel()
 	n := owned(t)
-	n.stop()
 	p := n.stranger(t)
 	refused := 0
 	for i := range triesAtOnce + 5 {

@@ -131,7 +131,6 @@ func settingsByPhone(t *testing.T, tab *browser.Tab) {
 	tab.Type("#password", adminPassword)
 	tab.Press("Switch on")
 	show(t, tab, "offer")
-	n.stop()
 	a := &authenticator{withoutBlanks(tab.Text(".keytext")), n.box}
 	tab.Type("#code", a.code(t, 0))
 	tab.Press("Switch on")

@@ -45,9 +45,8 @@ type bench struct {
 	clips       *clips.Store
 	dir         string
 	http, https string       // base URLs
-	skew        atomic.Int64 // added to the box's clocks
+	skew        atomic.Int64 // the box's clocks
 	begun       time.Time
-	stood       atomic.Int64 // when they were stopped; 0: they go
 	log         *logBuffer
 	handler     http.Handler
 	off         context.CancelFunc
@@ -158,17 +157,9 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-func (n *bench) elapsed() time.Duration {
-	gone := time.Duration(n.stood.Load())
-	if gone == 0 {
-		gone = time.Since(n.begun)
-	}
-	return gone + time.Duration(n.skew.Load())
-}
-
-// stop stops the box's clocks: from now on only pass moves them, however long the
-// machine takes for what happens between.
-func (n *bench) stop() { n.stood.CompareAndSwap(0, int64(time.Since(n.begun))) }
+// elapsed is the box's clock. It stands, however long the machine takes for what
+// happens, and only pass moves it.
+func (n *bench) elapsed() time.Duration { return time.Duration(n.skew.Load()) }
 
 // pass lets time go by for the box.
 func (n *bench) pass(d time.Duration) { n.skew.Add(int64(d)) }
@@ -344,7 +335,6 @@ func newAuthenticator(t *testing.T, n *bench, text string) *authenticator {
 	if _, err := base32.StdEncoding.DecodeString(u.Query().Get("secret")); err != nil || u.Scheme != "otpauth" {
 		t.Fatal("the QR code is not that of an authenticator's key")
 	}
-	n.stop() // in the middle of a code's step, so to say
 	return &authenticator{u.Query().Get("secret"), n.box}
 }
 

@@ -46,9 +46,9 @@ type bench struct {
 	base  string
 	token rekey.Secret
 	keys  *recovery.Keys
-	skew  atomic.Int64 // added to the box's clocks
+	skew  atomic.Int64 // the box's clocks
+	goes  atomic.Bool  // with real time, for what moves by itself
 	begun time.Time
-	stood atomic.Int64 // when they were stopped; 0: they go
 	log   *logBuffer
 	off   chan struct{} // closed: the recorder is switched off
 
@@ -169,17 +169,15 @@ func (n *bench) serve(t *testing.T) {
 	})
 }
 
+// elapsed is the box's clock. It stands, however long the machine takes for what
+// happens, and only pass moves it, unless the test lets it go.
 func (n *bench) elapsed() time.Duration {
-	gone := time.Duration(n.stood.Load())
-	if gone == 0 {
-		gone = time.Since(n.begun)
+	passed := time.Duration(n.skew.Load())
+	if n.goes.Load() {
+		passed += time.Since(n.begun)
 	}
-	return gone + time.Duration(n.skew.Load())
+	return passed
 }
-
-// stop stops the box's clocks: from now on only pass moves them, however long the
-// machine takes for what happens between.
-func (n *bench) stop() { n.stood.CompareAndSwap(0, int64(time.Since(n.begun))) }
 
 // pass lets time go by for the box.
 func (n *bench) pass(d time.Duration) { n.skew.Add(int64(d)) }

@@ -47,6 +47,7 @@ func lit(p image.Image, cell, side int) int {
 func TestLiveMoves(t *testing.T) {
 	t.Parallel()
 	n := newBench(t, lostPassword)
+	n.goes.Store(true)
 	p := n.owner(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

@@ -99,6 +99,7 @@ func TestLiveView(t *testing.T) {
 	keepPicture(t, tab, "context-menu")
 	tab.Key(browser.Escape, false)
 
+	n.goes.Store(true)
 	tab.Moving = true
 	tab.Look(browser.Desktop)
 	tab.Open(n.base + "/?view=1&camera=2")

@@ -174,7 +174,6 @@ func TestWrongPasswords(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	n := newBench(t, lostPassword)
-	n.stop()
 	p := n.owner(t)
 	p.post("/recovery/answer", "answer", "05D8-4WAY-9MWG-ZXD1").want(409, "forgot")
 	p.post("/recovery").want(200, "forgot")
@@ -271,7 +270,6 @@ func TestEditErrorsCostNothing(t *testing.T) {
 func TestGrantRunsOut(t *testing.T) {
 	t.Parallel()
 	n := newBench(t, lostPassword)
-	n.stop()
 	p := n.owner(t)
 	p.post("/recovery").want(200, "forgot")
 	code := n.rightAnswer(t)

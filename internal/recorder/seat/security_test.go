@@ -34,7 +34,6 @@ func newAuthenticator(t *testing.T, n *bench, text string) *authenticator {
 	if _, err := base32.StdEncoding.DecodeString(q.Get("secret")); err != nil || q.Get("digits") != "6" || q.Get("period") != "30" || q.Get("algorithm") != "SHA1" || q.Get("issuer") == "" {
 		t.Fatalf("the key's terms: digits %s, period %s, algorithm %s", q.Get("digits"), q.Get("period"), q.Get("algorithm"))
 	}
-	n.stop() // in the middle of a code's step, so to say
 	return &authenticator{q.Get("secret"), n.box}
 }
 
