@@ -2,7 +2,6 @@ package front
 
 import (
 	"bytes"
-	"fmt"
 	"image"
 	_ "image/jpeg" // what cameras and telephones send
 	_ "image/png"  // what screens send
@@ -11,14 +10,13 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
-
 	"rekey"
+	"rekey/internal/scan"
 )
 
 // What bounds the work of one picture, and of all at a time. scan.js makes
-// pictures small before it sends them; a million pixels take a tenth of a second.
+// pictures small before it sends them; a photograph of a million pixels takes
+// a tenth of a second a look, and there are two.
 const (
 	scansAtOnce = 2
 	mostPixels  = 6_000_000
@@ -81,24 +79,5 @@ func readQR(picture io.Reader) (text string, err error) {
 	if err != nil {
 		return "", refuse(rekey.ErrInput, "this picture is broken; send it again")
 	}
-	return textIn(drawn)
-}
-
-// textIn keeps a fault of the reader away from the desk: the picture is a
-// stranger's.
-func textIn(drawn image.Image) (text string, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			text, err = "", fmt.Errorf("%w: the picture cannot be read: %v", rekey.ErrInput, v)
-		}
-	}()
-	bits, err := gozxing.NewBinaryBitmapFromImage(drawn)
-	if err != nil {
-		return "", nil //nolint:nilerr // a picture without a code is no fault
-	}
-	got, err := qrcode.NewQRCodeReader().Decode(bits, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true})
-	if err != nil {
-		return "", nil //nolint:nilerr // as above
-	}
-	return got.GetText(), nil
+	return scan.QR(drawn), nil
 }

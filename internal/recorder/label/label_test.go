@@ -13,9 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
 	"pgregory.net/rapid"
+
+	"rekey/internal/scan"
 )
 
 var sticker = Label{Vendor: "Lorex", Model: "N841", DeviceID: "7M2K-9QXD-41ZT", Serial: "ND0123456789ABC", MAC: "02:00:5e:00:53:01"}
@@ -34,15 +34,7 @@ func scanned(t *testing.T, w, h float64, dark []rectangle) string {
 		}
 		draw.Draw(paper, box, image.NewUniform(color.Black), image.Point{}, draw.Src)
 	}
-	bits, err := gozxing.NewBinaryBitmapFromImage(paper)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := qrcode.NewQRCodeReader().Decode(bits, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true})
-	if err != nil {
-		t.Fatalf("the QR code cannot be read: %v", err)
-	}
-	return got.GetText()
+	return scan.QR(paper)
 }
 
 type rectangle struct{ x, y, w, h float64 }

@@ -8,12 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
-
 	"rekey"
 	"rekey/internal/recorder"
 	"rekey/internal/rekeytest/browser"
+	"rekey/internal/scan"
 	"rekey/recovery"
 )
 
@@ -53,8 +51,8 @@ func typeAnswer(tab *browser.Tab, code string) {
 	tab.AwaitText("All groups are typed right.")
 }
 
-// scan reads the QR code on the page from the screen, as a telephone does.
-func scan(t *testing.T, tab *browser.Tab) string {
+// scanned is the QR code on the page from the screen, as a telephone does.
+func scanned(t *testing.T, tab *browser.Tab) string {
 	t.Helper()
 	return scanPicture(t, tab.PictureOf("svg.qr"))
 }
@@ -65,15 +63,11 @@ func scanPicture(t *testing.T, taken []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bits, err := gozxing.NewBinaryBitmapFromImage(screen)
-	if err != nil {
-		t.Fatal(err)
+	text := scan.QR(screen)
+	if text == "" {
+		t.Fatal("the QR code cannot be read")
 	}
-	got, err := qrcode.NewQRCodeReader().Decode(bits, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true})
-	if err != nil {
-		t.Fatalf("the QR code cannot be read: %v", err)
-	}
-	return got.GetText()
+	return text
 }
 
 // TestByMouse is the owner's way back in, by mouse and typing in Chromium, with
@@ -100,7 +94,7 @@ func TestByMouse(t *testing.T) {
 	tab.Press("Info")
 	tab.Wants(n.box.Info().DeviceID, n.box.Info().Serial, "not the Device ID", "192.0.2.10")
 	show(t, tab, "info")
-	if got := scan(t, tab); got != n.box.Info().DeviceID {
+	if got := scanned(t, tab); got != n.box.Info().DeviceID {
 		t.Errorf("the QR code of the Device ID reads %q", got)
 	}
 	tab.Press("Back to the screen")
@@ -117,7 +111,7 @@ func TestByMouse(t *testing.T) {
 	tab.Press("Get a challenge")
 	tab.Wants(phone, "Valid for", "5 attempts left")
 	show(t, tab, "challenge")
-	if q, err := recovery.ParseQR(scan(t, tab)); err != nil || n.keys.VerifyQR(q) != nil {
+	if q, err := recovery.ParseQR(scanned(t, tab)); err != nil || n.keys.VerifyQR(q) != nil {
 		t.Errorf("the QR code of the challenge does not hold: %v", err)
 	}
 	code := n.rightAnswer(t)

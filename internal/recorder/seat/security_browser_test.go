@@ -26,7 +26,7 @@ func TestSecondFactorByMouse(t *testing.T) {
 	tab.Press("Switch on")
 	tab.Wants("Scan the picture, or type the key")
 	show(t, tab, "security-offer")
-	a := newAuthenticator(t, n, scan(t, tab))
+	a := newAuthenticator(t, n, scanned(t, tab))
 	tab.Type("#code", a.wrong(t))
 	tab.Press("Switch on")
 	tab.Wants("does not fit the key")

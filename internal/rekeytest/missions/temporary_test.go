@@ -8,10 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
-
 	"rekey/internal/recorder"
+	"rekey/internal/scan"
 	"rekey/recovery"
 )
 
@@ -22,13 +20,11 @@ func (s seat) scan(css string) string {
 	s.t.Helper()
 	taken, err := png.Decode(bytes.NewReader(s.PictureOf(css)))
 	must(s.t, err)
-	bits, err := gozxing.NewBinaryBitmapFromImage(taken)
-	must(s.t, err)
-	got, err := qrcode.NewQRCodeReader().Decode(bits, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true})
-	if err != nil {
-		s.t.Fatalf("the QR code of %s cannot be read: %v", css, err)
+	text := scan.QR(taken)
+	if text == "" {
+		s.t.Fatalf("the QR code of %s cannot be read", css)
 	}
-	return got.GetText()
+	return text
 }
 
 // TestLockedOutOwnerCallsSupport is the makers' temporary-password way, all of it:
