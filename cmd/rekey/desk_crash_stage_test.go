@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"net/http/httptrace"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -260,12 +261,18 @@ func (s *deskCrash) said(ch recovery.Challenge) string {
 }
 
 // ask begins the reveal that is to be cut off.
-func (s *deskCrash) ask() {
+func (s *deskCrash) ask() { s.askAfter(func() {}) }
+
+// askAfter has between done when the desk has begun the proof of ann's presence,
+// and before she gives it.
+func (s *deskCrash) askAfter(between func()) {
 	s.ch, s.before, s.replied = s.challenge(), s.events(), make(chan struct{})
 	said := s.said(s.ch)
+	between = sync.OnceFunc(between)
+	ctx := httptrace.WithClientTrace(s.t.Context(), &httptrace.ClientTrace{GotFirstResponseByte: between})
 	go func() {
 		defer close(s.replied)
-		s.reply, s.failed = s.ann.Reveal(s.t.Context(), s.number, said)
+		s.reply, s.failed = s.ann.Reveal(ctx, s.number, said)
 	}()
 }
 

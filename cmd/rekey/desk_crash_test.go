@@ -99,6 +99,7 @@ func (s *deskCrash) killInAText() {
 type inSteps struct {
 	proved        int64         // when ann last proved her presence before
 	offered, left chan struct{} // the mail server has the half; the desk has heard so and hangs up
+	begun         chan struct{} // ann may give her proof
 	goOn          chan struct{} // the mail server may say that it has it
 	log, database func()        // let go of them
 }
@@ -123,7 +124,7 @@ func (s *deskCrash) leadTo(steps []revealStep) {
 func (s *deskCrash) gaveUp() bool { return happened(s.replied)() && s.failed != nil }
 
 func (s *deskCrash) begin() *inSteps {
-	r := &inSteps{proved: s.proved(), offered: make(chan struct{}), left: make(chan struct{}), goOn: make(chan struct{})}
+	r := &inSteps{proved: s.proved(), offered: make(chan struct{}), left: make(chan struct{}), begun: make(chan struct{}), goOn: make(chan struct{})}
 	offer, leave := sync.OnceFunc(func() { close(r.offered) }), sync.OnceFunc(func() { close(r.left) })
 	process := s.process
 	s.mail.Watch(func(step mailbox.Step, l mailbox.Letter) {
@@ -138,7 +139,7 @@ func (s *deskCrash) begin() *inSteps {
 			leave()
 		}
 	})
-	s.ask()
+	s.askAfter(func() { <-r.begun })
 	return r
 }
 
@@ -165,6 +166,7 @@ func revealSteps() []revealStep {
 		{"the proof is begun", "", func(s *deskCrash, r *inSteps) {
 			s.recorded(string(desk.ActStepUp))
 			r.log = s.holdLog()
+			close(r.begun)
 		}},
 		{"the proof is used up", "", func(s *deskCrash, r *inSteps) {
 			s.until("the passkey is used", func() bool { return s.proved() > r.proved })
