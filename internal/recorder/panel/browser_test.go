@@ -1,6 +1,8 @@
 package panel_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,6 +134,37 @@ func TestLetGoAtOnce(t *testing.T) {
 	tab.AwaitText("Let go within 5 seconds: nothing happened.")
 	if wrong := tab.Eval(`document.getElementById("trouble").innerText`); wrong != "" {
 		t.Errorf("the page complains: %s", wrong)
+	}
+}
+
+// TestLateAnswer: an answer that comes after newer news does not bring the old
+// state back.
+func TestLateAnswer(t *testing.T) {
+	t.Parallel()
+	g := plugIn(t)
+	another := g.inFront()
+	tab := chromium.Tab(t)
+	g.sitDown(tab)
+	tab.Eval(`(() => {
+		const said = document.getElementById("said"), right = window.fetch;
+		window.heard = "";
+		new MutationObserver(() => window.heard += said.textContent).observe(said, {childList: true, characterData: true, subtree: true});
+		window.fetch = async (...asked) => {
+			const answer = await right(...asked);
+			await new Promise((go) => window.goOn = go);
+			return answer;
+		};
+		return "";
+	})()`)
+	tab.Tick("#switch")
+	tab.AwaitText("Switched off in an orderly way.")
+	another.post("/panel/power", "to", "on").is(http.StatusOK, "panel")
+	tab.AwaitText("Switched on.")
+	tab.Eval(`(window.heard = "", window.goOn(), "")`)
+	tab.Tick("#hold") // after the first form's answer
+	tab.AwaitText("The button is held.")
+	if heard := tab.Eval(`window.heard`); strings.Contains(heard, "Switched off") {
+		t.Errorf("the page went back in time: %s", heard)
 	}
 }
 

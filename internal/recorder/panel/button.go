@@ -36,7 +36,8 @@ type panel struct {
 	mu      sync.Mutex
 	fingers map[string]*finger // by button: each has room for one
 	said    said
-	armed   bool // the reset button waited for its second press when it was last looked at
+	looks   uint64 // so many times the front was looked at
+	armed   bool   // the reset button waited for its second press when it was last looked at
 }
 
 // finger holds a button.

@@ -1,12 +1,12 @@
 package panel
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
+	"reflect"
 	"time"
 
 	"rekey"
@@ -21,6 +21,7 @@ import (
 // server-sent events of this type.
 type View struct {
 	Page    string  `json:"page"`  // "panel"
+	Look    uint64  `json:"look"`  // which look at the front this is: a later one is newer
 	Power   Power   `json:"power"` // on or off
 	Lights  []Light `json:"lights"`
 	Held    int     `json:"held_seconds"`    // of the reset button; -1 = nobody holds it
@@ -44,8 +45,9 @@ type Light struct {
 // view looks at the front. The caller holds mu.
 func (p *panel) view() View {
 	p.settle()
+	p.looks++
 	box, _ := p.plug.Present()
-	v := View{Page: "panel", Power: Off, Held: -1, Said: p.said.text, Kind: p.said.kind, info: p.o.Info}
+	v := View{Page: "panel", Look: p.looks, Power: Off, Held: -1, Said: p.said.text, Kind: p.said.kind, info: p.o.Info}
 	reset := recorder.LEDNothing
 	if box != nil {
 		v.Power = On
@@ -230,15 +232,16 @@ func (p *panel) follow(w http.ResponseWriter, r *http.Request) {
 	_ = control.SetReadDeadline(time.Time{}) // of the whole connection; it would end the request
 	tick := time.NewTicker(often)
 	defer tick.Stop()
-	var last []byte
+	var last View
 	for n := 1; ; n++ {
-		now, err := json.Marshal(p.look())
+		v := p.look()
+		now, err := json.Marshal(v)
 		if err != nil {
 			return
 		}
 		_ = control.SetWriteDeadline(time.Now().Add(slowest))
-		if !bytes.Equal(now, last) {
-			last = now
+		if v.Look = 0; !reflect.DeepEqual(v, last) {
+			last = v
 			if _, err := fmt.Fprintf(w, "data: %s\n\n", now); err != nil || control.Flush() != nil { //nolint:gosec // JSON as text/event-stream; nothing of the request is in it
 				return
 			}

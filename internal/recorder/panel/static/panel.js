@@ -13,7 +13,12 @@ function livePanel(front) {
     if (element.textContent !== s) element.textContent = s; // else a screen reader would say it again
   }
 
+  // Answers and events overtake each other: what is older than what is shown is not.
+  let shown = 0;
+
   function show(view) {
+    if (view.look <= shown) return;
+    shown = view.look;
     const on = view.power === "on";
     front.querySelectorAll(".lights li").forEach((item, i) => {
       item.querySelector(".led").dataset.shows = view.lights[i].shows;
