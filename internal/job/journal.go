@@ -101,9 +101,9 @@ const (
 	sealedName  = "sealed.json"
 )
 
-// newRunID is the start time and two random bytes, so that runs sort by age.
+// newRunID is the start time and four random bytes, so that runs sort by age.
 func newRunID(now time.Time) string {
-	var b [2]byte
+	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return now.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b[:])
 }
@@ -112,7 +112,10 @@ func newRunID(now time.Time) string {
 // its first line. Until that line is on disk there is no run.
 func createJournal(runs, id string, s sealed, b begun) (*journal, error) {
 	dir := filepath.Join(runs, id)
-	if err := durable.MkdirAll(dir); err != nil {
+	if err := durable.MkdirAll(runs); err != nil {
+		return nil, storageError(err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil { // one that is there holds another run's secrets
 		return nil, storageError(err)
 	}
 	raw, err := json.Marshal(s)
