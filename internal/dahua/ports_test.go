@@ -234,7 +234,7 @@ func TestIdentifyInTime(t *testing.T) {
 	t.Parallel()
 	silent := &site{answers: map[string]http.HandlerFunc{"getDeviceType": challenged(digestOf, ""), atInit: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }}}
 	d := box{http: silent}.plug(t)
-	d.limits.Header = 2 * time.Second // for the other answers, too, on a busy machine
+	d.limits.Header = 10 * time.Second // for the other answers, too, on a busy machine
 	id, err := d.Identify(t.Context(), rekey.Target{Host: "127.0.0.1"})
 	if err != nil || id.Family != family || len(id.Interfaces) != 1 {
 		t.Errorf("%+v: %v", id, err)

@@ -62,6 +62,9 @@ type Options struct {
 	Trouble func(error)
 
 	dial dialer
+	// busy, where it is not nil, keeps Find listening until it is closed: as long
+	// as something else is asked of the hosts.
+	busy <-chan struct{}
 }
 
 // Questions is how many questions to single hosts Find will ask.

@@ -279,7 +279,8 @@ func TestAnswersFromElsewhereAreDropped(t *testing.T) {
 	if len(troubles) != 1 || !strings.Contains(troubles[0], "127.0.0.2") {
 		t.Errorf("%q", troubles)
 	}
-	if id := probe(t.Context(), only("127.0.0.1")[0], []Prober{p}); len(id) != 1 || id[0].Serial != "S1" {
+	busy := make(chan struct{}) // for as long as it takes
+	if id := probe(t.Context(), only("127.0.0.1")[0], []Prober{p}, busy); len(id) != 1 || id[0].Serial != "S1" {
 		t.Errorf("%+v", id)
 	}
 }

@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// probeWait is how long a single host has for its discovery answer. Others
-	// on its network would be asked for longer, but here the question goes to one.
+	// probeWait is how long a single host has for its discovery answer, or longer
+	// where its web page takes longer. Others on its network would be asked for
+	// longer, but here the question goes to one.
 	probeWait = 1500 * time.Millisecond
 	// wholeLimit is how long all of it may take.
 	wholeLimit = 30 * time.Second
@@ -48,9 +49,11 @@ func Identify(ctx context.Context, t rekey.Target, families, also []Identifier, 
 	at := rekey.Target{Host: here.First.String(), Port: t.Port, TLS: t.TLS}
 	q := inquiry{families: families, also: also}
 	var wait sync.WaitGroup
-	wait.Go(func() { q.probed = probe(ctx, here, probers) })
+	busy := make(chan struct{})
+	wait.Go(func() { q.probed = probe(ctx, here, probers, busy) })
 	web, streams := doors(ctx, at)
 	err = q.first(ctx, web)
+	close(busy)
 	wait.Wait()
 	if q.id == nil && t.Port == 0 {
 		more := answering(ctx, named(at, q.probed))
@@ -253,15 +256,16 @@ func answering(ctx context.Context, at []rekey.Target) []rekey.Target {
 }
 
 // probe asks one host by all probers at once and takes the first answer to each.
-// What others say in its place is not listened to.
-func probe(ctx context.Context, r Range, probers []Prober) []rekey.Identity {
+// What others say in its place is not listened to. It has probeWait for that, and
+// as long as busy is not closed.
+func probe(ctx context.Context, r Range, probers []Prober, busy <-chan struct{}) []rekey.Identity {
 	told := make([]*rekey.Identity, len(probers))
 	var wait sync.WaitGroup
 	for n, p := range probers {
 		wait.Go(func() {
 			ctx, enough := context.WithCancel(ctx)
 			defer enough()
-			_ = Find(ctx, Options{Probers: []Prober{p}, Hosts: Hosts{r}, Wait: probeWait}, func(f Found) {
+			_ = Find(ctx, Options{Probers: []Prober{p}, Hosts: Hosts{r}, Wait: probeWait, busy: busy}, func(f Found) {
 				told[n] = &f.Identity
 				enough()
 			})

@@ -318,7 +318,8 @@ func (w wire) linkLocal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := find(t, Options{Probers: []Prober{words{name: "one", port: portOf(c)}}, Hosts: places.Hosts, Ports: []int{port}, Wait: 300 * time.Millisecond})
+	o := Options{Probers: []Prober{words{name: "one", port: portOf(c)}}, Hosts: places.Hosts, Ports: []int{port}}
+	rows, _ := findAll(t, o, func(all []Found, _ []string) bool { return has(all, "S1", nil) })
 	if f := rows["S1"]; len(rows) != 1 || len(f.Addresses) != 1 || f.Addresses[0].String() != host {
 		t.Errorf("%+v", rows)
 	}
@@ -326,7 +327,8 @@ func (w wire) linkLocal(t *testing.T) {
 	if got, _ := describe(t.Context(), at); len(answering(t.Context(), []rekey.Target{at})) != 1 || !strings.Contains(got, "not as a web page") {
 		t.Error(got)
 	}
-	if id := probe(t.Context(), places.Hosts[0], []Prober{words{name: "one", port: portOf(c)}}); len(id) != 1 {
+	busy := make(chan struct{}) // for as long as it takes
+	if id := probe(t.Context(), places.Hosts[0], []Prober{words{name: "one", port: portOf(c)}}, busy); len(id) != 1 {
 		t.Errorf("%+v", id)
 	}
 }

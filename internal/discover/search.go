@@ -67,6 +67,7 @@ func (s *search) collect(ctx context.Context, asked <-chan error, each func(Foun
 	table := newRows()
 	var troubles told
 	var over <-chan time.Time
+	var busy <-chan struct{} // looked at when the wait is over
 	progress := time.NewTicker(200 * time.Millisecond)
 	defer progress.Stop()
 	defer s.progress() // also of a search that is broken off
@@ -81,6 +82,11 @@ func (s *search) collect(ctx context.Context, asked <-chan error, each func(Foun
 			s.progress()
 			over = time.After(s.late())
 		case <-over:
+			if s.busy == nil {
+				return nil
+			}
+			over, busy = nil, s.busy
+		case <-busy:
 			return nil
 		case h := <-s.heard:
 			if h.trouble != nil {

@@ -99,7 +99,7 @@ func TestDiscoveryOfTheReferenceRecorder(t *testing.T) {
 	at := netip.MustParseAddrPort(strings.TrimPrefix(r.Ready().Discovery, "udp://"))
 	var found []discover.Found
 	probers := []discover.Prober{dahua.Prober{UDPPort: int(at.Port())}}
-	err := discover.Find(t.Context(), discover.Options{Probers: probers, Hosts: discover.Hosts{{First: at.Addr(), Last: at.Addr()}}, Wait: 3 * time.Second},
+	err := discover.Find(t.Context(), discover.Options{Probers: probers, Hosts: discover.Hosts{{First: at.Addr(), Last: at.Addr()}}, Wait: 5 * time.Second},
 		func(f discover.Found) { found = append(found, f) })
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%+v: %v", found, err)

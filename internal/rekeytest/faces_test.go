@@ -203,7 +203,7 @@ func TestFindSADPAtTheGroup(t *testing.T) {
 	f := faces.HikvisionNVR()
 	f.SADPGroup = &lo
 	b := plug(t, f, faces.Ports{})
-	o := discover.Options{Probers: []discover.Prober{hikvision.Prober{UDPPort: b.Ports.SADP}}, Interfaces: []net.Interface{lo}, Wait: 3 * time.Second}
+	o := discover.Options{Probers: []discover.Prober{hikvision.Prober{UDPPort: b.Ports.SADP}}, Interfaces: []net.Interface{lo}, Wait: 5 * time.Second}
 	rows := find(t, b, o)
 	if len(rows) != 1 || rows[0].Identity.Model != "DS-7608NXI-I2/8P/S" || rows[0].Identity.Init != rekey.InitDone || rows[0].Addresses[0] != b.Addr {
 		t.Errorf("%+v", rows)
@@ -278,7 +278,7 @@ func askWhat(ctx context.Context, b *faces.Box, at rekey.Target) (rekey.Identity
 func sweeping(b *faces.Box, host netip.Addr) discover.Options {
 	all, also := families()
 	o := discover.Options{
-		Probers: probersOf(b), Hosts: discover.Hosts{{First: host, Last: host}}, Wait: 2 * time.Second,
+		Probers: probersOf(b), Hosts: discover.Hosts{{First: host, Last: host}}, Wait: 5 * time.Second,
 		Identify: func(ctx context.Context, host netip.Addr, open []int) (rekey.Identity, error) {
 			return discover.IdentifyOpen(ctx, host, open, all, also)
 		},

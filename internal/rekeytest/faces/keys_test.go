@@ -44,22 +44,31 @@ func token(password, nonce string, made time.Time) string {
 // What a client does wrong with a token is seen, or nobody could say that it did not.
 func TestTokensAreJudged(t *testing.T) {
 	t.Parallel()
+	const ahead = 3 * time.Hour
 	k := oneKey()
-	b := started(t, (&ONVIFBox{Keys: k, Login: ByToken, Ahead: 3 * time.Hour}).Face())
-	there := time.Now().Add(3 * time.Hour)
-	for _, tc := range []struct{ head, body, want, fault string }{
-		{"", "<GetUsers/>", "NotAuthorized", ""},
-		{"", "<GetSystemDateAndTime/>", "UTCDateTime", ""},
-		{token("Old-Pass1", "n1", there), "<GetUsers/>", "<tt:Username>admin", ""},
-		{token("Old-Pass1", "n1", there), "<GetUsers/>", "You still have 4 attempt(s)", "a nonce sent twice"},
-		{token("Old-Pass1", "n2", time.Now()), "<GetUsers/>", "You still have 3 attempt(s)", "made at another time"},
-		{token("wrong-Pass1", "n3", there), "<GetUsers/>", "You still have 2 attempt(s)", ""},
-		{token("Old-Pass1", "n4", there), "<SetUser><User><Username>admin</Username><Password>aa</Password><UserLevel>Administrator</UserLevel></User></SetUser>", "PasswordTooWeak", "in the clear"},
-		{token("Old-Pass1", "n5", there), "<SetUser><User><Username>admin</Username><UserLevel>Administrator</UserLevel></User></SetUser>", "SetUserResponse", "without a password"},
-		{token("", "n6", there), "<GetUsers/>", "<tt:Username>admin", ""},
+	b := started(t, (&ONVIFBox{Keys: k, Login: ByToken, Ahead: ahead}).Face())
+	for _, tc := range []struct {
+		password, nonce string        // of the token; no nonce: none
+		off             time.Duration // between its clock and the true one
+		body            string
+		want, fault     string
+	}{
+		{body: "<GetUsers/>", want: "NotAuthorized"},
+		{body: "<GetSystemDateAndTime/>", want: "UTCDateTime"},
+		{"Old-Pass1", "n1", ahead, "<GetUsers/>", "<tt:Username>admin", ""},
+		{"Old-Pass1", "n1", ahead, "<GetUsers/>", "You still have 4 attempt(s)", "a nonce sent twice"},
+		{"Old-Pass1", "n2", 0, "<GetUsers/>", "You still have 3 attempt(s)", "made at another time"},
+		{"wrong-Pass1", "n3", ahead, "<GetUsers/>", "You still have 2 attempt(s)", ""},
+		{"Old-Pass1", "n4", ahead, "<SetUser><User><Username>admin</Username><Password>aa</Password><UserLevel>Administrator</UserLevel></User></SetUser>", "PasswordTooWeak", "in the clear"},
+		{"Old-Pass1", "n5", ahead, "<SetUser><User><Username>admin</Username><UserLevel>Administrator</UserLevel></User></SetUser>", "SetUserResponse", "without a password"},
+		{"", "n6", ahead, "<GetUsers/>", "<tt:Username>admin", ""},
 	} {
+		head := ""
+		if tc.nonce != "" {
+			head = token(tc.password, tc.nonce, time.Now().Add(tc.off)) // it is good for five seconds
+		}
 		before := len(k.Faults())
-		_, got, _ := asked(t, http.MethodPost, "http://"+b.at(b.Ports.HTTP)+"/onvif/device_service", "<Envelope>"+tc.head+"<Body>"+tc.body+"</Body></Envelope>", "")
+		_, got, _ := asked(t, http.MethodPost, "http://"+b.at(b.Ports.HTTP)+"/onvif/device_service", "<Envelope>"+head+"<Body>"+tc.body+"</Body></Envelope>", "")
 		faults := strings.Join(k.Faults()[before:], "; ")
 		if !strings.Contains(got, tc.want) || (tc.fault == "") != (faults == "") || !strings.Contains(faults, tc.fault) {
 			t.Errorf("%s: want %q, fault %q; got %q: %s", tc.body, tc.want, tc.fault, faults, got)
