@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/totp"
 
 	"rekey/internal/recorder/cloud"
@@ -55,6 +56,18 @@ func (p *place) guard(owner person) (authenticator, []string) {
 	return a, codes
 }
 
+// wrong is a code that does not fit now.
+func (a authenticator) wrong() string {
+	a.p.t.Helper()
+	for _, code := range []string{"000000", "111111", "222222", "333333"} {
+		if fits, err := totp.ValidateCustom(code, a.key, a.p.now(), totp.ValidateOpts{Period: 30, Skew: 1, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1}); err == nil && !fits {
+			return code
+		}
+	}
+	a.p.t.Fatal("four codes in three steps")
+	return ""
+}
+
 func (w person) login(password, code string) int {
 	w.t.Helper()
 	return w.post("/login", "address", ownerAddress, "password", password, "code", code).status
@@ -78,7 +91,7 @@ func TestSecondFactor(t *testing.T) {
 	}
 	code := phone.code()
 	for name, c := range map[string][2]string{
-		"no code": {ownerPassword, ""}, "wrong code": {ownerPassword, "000000"}, "wrong password": {"something else entirely", code},
+		"no code": {ownerPassword, ""}, "wrong code": {ownerPassword, phone.wrong()}, "wrong password": {"something else entirely", code},
 	} {
 		if got := p.person().login(c[0], c[1]); got != 403 {
 			t.Errorf("%s: status %d", name, got)
@@ -107,8 +120,8 @@ func TestSecondFactor(t *testing.T) {
 	if forgetful.login(next, "") != 403 || forgetful.login(next, phone.code()) != 200 {
 		t.Error("after it: a code is not asked for, or does not fit")
 	}
-	if got := forgetful.post("/security/off", "password", next, "code", "000000"); got.status != 403 {
-		t.Errorf("off without a code: status %d", got.status)
+	if got := forgetful.post("/security/off", "password", next, "code", phone.wrong()); got.status != 403 {
+		t.Errorf("off with a wrong code: status %d", got.status)
 	}
 	p.later(time.Minute)
 	if got := forgetful.post("/security/off", "password", next, "code", phone.code()); got.status != 200 || !strings.Contains(got.body, "Off. With it") {
@@ -171,7 +184,7 @@ func TestGuessingCodes(t *testing.T) {
 	phone, _ := p.guard(p.account(ownerAddress))
 	thief, status := p.person(), 0
 	for range 6 {
-		status = thief.login(ownerPassword, "123456")
+		status = thief.login(ownerPassword, phone.wrong())
 	}
 	if status != 429 {
 		t.Errorf("the sixth: status %d", status)

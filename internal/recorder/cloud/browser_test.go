@@ -122,7 +122,7 @@ func TestReleaseOnAPhone(t *testing.T) {
 	tab.Wants("Give your authenticator the key")
 	look(t, tab, "account-offered")
 	phone := authenticator{p, strings.ReplaceAll(tab.Text(".steps strong.code"), " ", "")}
-	tab.Type("#code", "000000")
+	tab.Type("#code", phone.wrong())
 	mailed := p.code(ownerAddress)
 	tab.Type("#mailed", mailed)
 	tab.Type("#password", ownerPassword)

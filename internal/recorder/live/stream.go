@@ -107,8 +107,6 @@ func (v *Pictures) send(w http.ResponseWriter, r *http.Request, out *multipart.W
 	_ = control.SetReadDeadline(time.Time{}) // of the whole connection; it would end the request
 	m := newMonitor(SplitOf(r.URL.Query(), v.box.Info().Channels))
 	cameras := v.box.Cameras()
-	tick := time.NewTicker(clips.FrameDuration)
-	defer tick.Stop()
 	for n := 1; ; n++ {
 		_ = control.SetWriteDeadline(time.Now().Add(slowest))
 		if picture, err := m.frame(v.box.Now(), cameras); err != nil || sendPart(out, picture) != nil || control.Flush() != nil {
@@ -121,13 +119,20 @@ func (v *Pictures) send(w http.ResponseWriter, r *http.Request, out *multipart.W
 			cameras = v.box.Cameras()
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(untilNext(v.box.Now())):
 		case <-r.Context().Done():
 			return
 		case <-v.off:
 			return
 		}
 	}
+}
+
+// untilNext is how long to wait for the next picture: until the middle of the
+// camera's next frame. Whoever comes a little early or late in one does not take
+// the same picture twice, as by a ticker of its own.
+func untilNext(now time.Time) time.Duration {
+	return now.Truncate(clips.FrameDuration).Add(clips.FrameDuration * 3 / 2).Sub(now)
 }
 
 func sendPart(out *multipart.Writer, picture []byte) error {
