@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -206,8 +207,8 @@ func TestHalfEndsWithItsCase(t *testing.T) {
 	} {
 		b := p.enrol(ownerOfAll())
 		c := p.ready(b, "+49 171 5550123")
-		opened := p.mail.Of("notice.open")
-		token := p.token(opened[len(opened)-1])
+		opened := slices.DeleteFunc(p.mail.Of("notice.open"), func(m courier.Message) bool { return m.Case != c.Number })
+		token := p.token(opened[0]) // one about another case of before may have left with it
 		if _, err := p.reveal(ann(), c.Number, b.challenge(t, recovery.PurposePassword).String()); err != nil {
 			t.Fatal(err)
 		}

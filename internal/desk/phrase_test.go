@@ -17,7 +17,7 @@ import (
 
 const (
 	supportPhrase = "Blue kettle, seven lamps"
-	duressWord    = "Grandmother Ilse"
+	duressWord    = "Grandmother Wilhelmine"
 )
 
 func (p *place) setPhrases(b *box, support, duress string) {
@@ -193,7 +193,7 @@ func TestPhrasesAreNowhere(t *testing.T) {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		for _, secret := range []string{"kettle", "Ilse", "ilse"} {
+		for _, secret := range []string{"kettle", "Wilhelmine", "wilhelmine"} { // four letters would stand by chance in what is base64
 			if strings.Contains(string(text), secret) {
 				t.Errorf("%s holds a phrase", filepath.Base(path))
 			}

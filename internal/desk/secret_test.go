@@ -46,7 +46,7 @@ func TestNoSecretIsStored(t *testing.T) {
 	if err := p.desk.SetPhrases(t.Context(), desk.Operator(), b.id, phrases, desk.StepUp{}); err != nil {
 		t.Fatal(err)
 	}
-	const number = "+49 171 5550123"
+	const number = "+49 171 5550123456" // as long as one can be: the end of a short one stands by chance in what is hex
 	c := p.ready(b, number)
 	if _, err := p.desk.AddEvidence(t.Context(), ann(), c.Number, desk.Given{Kind: desk.EvidencePhrase, Phrase: phrases.Support}); err != nil {
 		t.Fatal(err)
@@ -64,6 +64,8 @@ func TestNoSecretIsStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The caller's name is drawn when the case is opened: any four letters may stand in it.
+	told = bytes.ReplaceAll(told, []byte(c.Caller), nil)
 	for _, group := range groups[2:] {
 		if bytes.Contains(told, []byte(group)) {
 			t.Error("the agent was told the owner's half")
@@ -83,7 +85,7 @@ func TestNoSecretIsStored(t *testing.T) {
 		"the challenge":         ch.String(),
 		"the challenge's data":  ch.Data(),
 		"the caller":            strings.ReplaceAll(number, " ", ""),
-		"the caller's end":      "5550123",
+		"the caller's end":      "5550123456",
 		"the support phrase":    phrases.Support.Reveal(),
 		"the duress word":       phrases.Duress.Reveal(),
 		"the number":            codeIn(p.mail.Of("code")[0].Text),

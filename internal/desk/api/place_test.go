@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +57,7 @@ func (l *letters) last(kind string, number int64) string {
 type place struct {
 	t    *testing.T
 	dir  string
+	at   office.Door
 	url  string
 	mail *letters
 	desk *desk.Desk
@@ -81,13 +80,13 @@ func newPlaceAt(t *testing.T, now func() time.Time) *place {
 // newPlaceBehind is a place behind proxies.
 func newPlaceBehind(t *testing.T, now func() time.Time, of web.Proxies) *place {
 	t.Helper()
-	p := &place{t: t, now: now, of: of, dir: filepath.Join(t.TempDir(), "desk"), mail: new(letters), keys: map[string]*passkey.Key{}}
-	l := p.listen("127.0.0.1:0")
+	p := &place{t: t, now: now, of: of, dir: filepath.Join(t.TempDir(), "desk"), mail: new(letters), at: office.NewDoor(t)}
+	p.url = p.at.URL()
 	var err error
 	if p.keys, err = office.Copy(p.dir); err != nil {
 		t.Fatal(err)
 	}
-	p.serve(l)
+	p.serve()
 	return p
 }
 
@@ -95,26 +94,13 @@ func (p *place) options() desk.Options {
 	return desk.Options{URL: p.url, Mail: p.mail, Argon: argon.Cheap(), Now: p.now}
 }
 
-// listen takes a port, and with it the desk's address: a passkey is bound to a
-// name, so it is never 127.0.0.1.
-func (p *place) listen(address string) net.Listener {
-	p.t.Helper()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.url = "http://localhost:" + port
-	return l
-}
-
 // serve opens the desk and serves its API until the test ends or p.stop.
-func (p *place) serve(l net.Listener) {
+func (p *place) serve() {
 	p.t.Helper()
-	var err error
+	err := p.at.Open()
+	if err != nil {
+		p.t.Fatal(err)
+	}
 	if p.desk, err = desk.Open(p.t.Context(), p.dir, p.options()); err != nil {
 		p.t.Fatal(err)
 	}
@@ -122,7 +108,7 @@ func (p *place) serve(l net.Listener) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(p.at); !errors.Is(err, http.ErrServerClosed) {
 			p.t.Error(err)
 		}
 	})
@@ -147,7 +133,7 @@ func (p *place) serve(l net.Listener) {
 func (p *place) restart() {
 	p.t.Helper()
 	p.stop()
-	p.serve(p.listen(strings.Replace(strings.TrimPrefix(p.url, "http://"), "localhost", "127.0.0.1", 1)))
+	p.serve()
 }
 
 func (p *place) stranger() *client.Client {

@@ -236,8 +236,9 @@ func TestOwnerLinks(t *testing.T) {
 				res.Header.Get("Cache-Control") != "no-store" || len(res.Cookies()) != 0 {
 				t.Errorf("%s %s: status %d, headers %v", method, path, res.StatusCode, res.Header)
 			}
+			shown := strings.ReplaceAll(body, strings.TrimPrefix(good, h.base+"/o/"), "") // one token in a thousand holds "ann"
 			for _, secret := range []string{"petra@example.org", "1234567", "Petra", "ann", "<script", "href=\"http"} {
-				if strings.Contains(body, secret) {
+				if strings.Contains(shown, secret) {
 					t.Errorf("%s %s shows %q", method, path, secret)
 				}
 			}

@@ -231,7 +231,29 @@ func (s *stage) clockwork(ts *testscript.TestScript, args []string) (string, err
 func (s *stage) mailing(_ *testscript.TestScript, args []string) (string, error) {
 	s.mailDown = args[0] == "down"
 	s.mail.Have(map[string]mailbox.Trouble{"down": mailbox.Down, "up": mailbox.None}[args[0]])
-	return args[0], nil
+	if s.mailDown {
+		return args[0], nil
+	}
+	return args[0], s.untilTried()
+}
+
+// untilTried waits until no message is under way. A try that the mail server refused
+// when it was down puts its message off by what the clock shows when that try ends:
+// a script that moves the clock before would wait for it for ever.
+func (s *stage) untilTried() error {
+	db, err := s.database()
+	if err != nil {
+		return err
+	}
+	underWay := 1
+	for end := time.Now().Add(time.Minute); err == nil && underWay > 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			err = errors.New("a message is under way for a minute")
+			break
+		}
+		err = db.QueryRowContext(s.ctx, `SELECT COUNT(*) FROM outbox WHERE claim <> ''`).Scan(&underWay)
+	}
+	return errors.Join(err, db.Close())
 }
 
 // logging breaks the security log as a full or failing disk does, or mends it.
@@ -250,9 +272,13 @@ func (s *stage) restarting(*testscript.TestScript, []string) (string, error) {
 	return "started again", s.start()
 }
 
+func (s *stage) database() (*sql.DB, error) {
+	return sql.Open("sqlite", "file:"+filepath.Join(s.dir, "desk.db")+"?_pragma=busy_timeout(60000)&_pragma=foreign_keys(1)")
+}
+
 // edit changes the database behind the desk's back.
 func (s *stage) edit(statement string) error {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, "desk.db")+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)")
+	db, err := s.database()
 	if err != nil {
 		return err
 	}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +34,7 @@ type stage struct {
 	dir   string
 	mail  *mailbox.Server
 	clock clock
-	at    net.Listener
+	at    office.Door
 	url   string
 
 	desk     *desk.Desk
@@ -94,15 +91,11 @@ func (c *clock) move(wall, boot time.Duration) {
 func newStage(env *testscript.Env) (*stage, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	tb := env.T().(testing.TB) //nolint:forcetypeassert // testscript.Run hands its own subtest
-	s := &stage{ctx: ctx, tb: tb, dir: filepath.Join(env.WorkDir, "desk"), mail: mailbox.Serve(tb),
+	s := &stage{ctx: ctx, tb: tb, dir: filepath.Join(env.WorkDir, "desk"), mail: mailbox.Serve(tb), at: office.NewDoor(tb),
 		people: map[string]*person{}, boxes: map[string]*box{}}
 	s.clock.now, s.clock.boot = office.Opened(), time.Hour
 	env.Defer(cancel)
-	var err error
-	if s.at, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return s, err
-	}
-	s.url = "http://localhost:" + strconv.Itoa(int(netip.MustParseAddrPort(s.at.Addr().String()).Port()))
+	s.url = s.at.URL()
 	keys, err := office.Copy(s.dir)
 	if err != nil {
 		return s, err
@@ -128,11 +121,9 @@ func (s *stage) options() desk.Options {
 
 // start opens the desk, serves it, and lets it work in the background.
 func (s *stage) start() error {
-	var err error
-	if s.at == nil {
-		if s.at, err = listenAgain(strings.Replace(strings.TrimPrefix(s.url, "http://"), "localhost", "127.0.0.1", 1)); err != nil {
-			return err
-		}
+	err := s.at.Open()
+	if err != nil {
+		return err
 	}
 	if s.desk, err = desk.Open(s.ctx, s.dir, s.options()); err != nil {
 		return err
@@ -140,10 +131,8 @@ func (s *stage) start() error {
 	ctx, cancel := context.WithCancel(s.ctx)
 	server := &http.Server{Handler: front.Handler(s.desk), ReadHeaderTimeout: time.Minute}
 	served, worked := make(chan error, 1), make(chan error, 1)
-	at := s.at
-	go func() { served <- server.Serve(at) }()
+	go func() { served <- server.Serve(s.at) }()
 	go func() { worked <- s.desk.Run(ctx) }()
-	s.at = nil
 	s.stop = func() error {
 		cancel()
 		err := errors.Join(server.Close(), <-worked)
@@ -153,17 +142,6 @@ func (s *stage) start() error {
 		return errors.Join(err, s.desk.Close())
 	}
 	return nil
-}
-
-// listenAgain listens where the desk was before. Meanwhile a connection of some other
-// test may have been given that port for its own end: it goes.
-func listenAgain(address string) (net.Listener, error) {
-	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		l, err := net.Listen("tcp", address)
-		if err == nil || time.Now().After(end) {
-			return l, err
-		}
-	}
 }
 
 // join makes an agent, who registers a passkey by a one-time link: at a browser
