@@ -174,19 +174,25 @@ func (d *demo) findIt(ctx context.Context) (t rekey.Target, err error) {
 	if err != nil {
 		return t, err
 	}
-	n := 0
-	err = discover.Find(ctx, discover.Options{Probers: d.probers(), Hosts: places.Hosts, Wait: time.Second}, func(f discover.Found) {
+	search, enough := context.WithCancel(ctx)
+	defer enough()
+	var found []rekey.Identity
+	err = discover.Find(search, discover.Options{Probers: d.probers(), Hosts: places.Hosts, Wait: 30 * time.Second}, func(f discover.Found) {
+		enough() // there is one recorder
 		if f.More {
 			return
 		}
-		n++
 		id := f.Identity
+		found = append(found, id)
 		d.say("rekey", fmt.Sprintf("found at %s, without a login: %s %s, firmware %s, Device ID %s, %s", f.Addresses[0], id.Vendor, id.Model, id.Firmware, id.DeviceID, id.Init))
 	})
-	if err == nil && n != 1 {
-		err = fmt.Errorf("%w: %d recorders answered the demo's search, not 1", rekey.ErrUnreachable, n)
+	switch {
+	case ctx.Err() != nil:
+		return t, ctx.Err()
+	case len(found) != 1:
+		return t, errors.Join(fmt.Errorf("%w: %d recorders answered the demo's search, not 1", rekey.ErrUnreachable, len(found)), err)
 	}
-	return t, err
+	return t, nil
 }
 
 func (d *demo) lookAtWays(ctx context.Context, t rekey.Target) error {

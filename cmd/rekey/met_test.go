@@ -27,7 +27,6 @@ type met struct {
 	sets       func(password rekey.Secret)                      // of admin, at its own screen
 	press      func(first func() rekey.Secret)                  // its button, then the first set-up; nil: it has none
 	locksAfter func(tries int)                                  // sets a reference recorder's lock
-	ports      faces.Ports                                      // of a box
 	off        func()                                           // switches a box off
 }
 
@@ -146,7 +145,7 @@ func meetBox(t *testing.T, f faces.Face, keys *faces.Keys, at faces.Ports) *met 
 		}
 	})
 	m := firstMet(t, "Lost-and-7", "Second-and-7")
-	m.ports, m.off = on.Ports, off
+	m.off = off
 	m.target = "http://127.0.0.1:" + strconv.Itoa(on.Ports.HTTP)
 	if on.Ports.HTTPS != 0 {
 		m.target = "https://127.0.0.1:" + strconv.Itoa(on.Ports.HTTPS)

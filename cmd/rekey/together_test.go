@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -133,15 +134,15 @@ func (s *stage) entries(state vault.State) (all []entry) {
 // before: no password is sent until a person takes the risk by its name.
 func TestCertificateSwappedBetweenRuns(t *testing.T) {
 	t.Parallel()
-	box := &faces.HikvisionBox{Keys: twoAdmins()}
-	m := meetBox(t, box.Face(), box.Keys, faces.Ports{})
+	box, at := &faces.HikvisionBox{Keys: twoAdmins()}, faces.Ports{HTTP: keptTCP(t), HTTPS: keptTCP(t)}
+	m := meetBox(t, box.Face(), box.Keys, at)
 	plan := []string{"plan", m.target, "--password-file", m.passwordFile, "--no-footage"}
 	if e := m.program(plan...); e.code != 0 {
 		t.Fatalf("the first time: %s", lastLine(e.talk))
 	}
 	m.off()
 	impostor := &faces.HikvisionBox{Keys: twoAdmins()}
-	meetBox(t, impostor.Face(), impostor.Keys, m.ports)
+	meetBox(t, impostor.Face(), impostor.Keys, at)
 	before := m.books()
 	for range 2 {
 		e := m.program(plan...)
@@ -152,6 +153,16 @@ func TestCertificateSwappedBetweenRuns(t *testing.T) {
 	}
 	m.program(append(plan, "--accept-risk", "new-certificate")...).wants(t, "taken by its name", 0)
 	m.program(plan...).wants(t, "from then on", 0)
+}
+
+// keptTCP is the number of a kept port.
+func keptTCP(t *testing.T) int {
+	t.Helper()
+	n, err := strconv.Atoi(portOf(keptPort(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // books are the login budgets of all recorders.

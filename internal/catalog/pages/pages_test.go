@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -244,17 +243,11 @@ func TestSearchByMaker(t *testing.T) {
 func TestSheetsPrintShort(t *testing.T) {
 	t.Parallel()
 	dir := written(t)
+	tab := browser.Start(t).Tab(t)
 	counted := regexp.MustCompile(`/Count (\d+)`)
 	for _, id := range []string{"n841", "d841", "hikvision-ds-76"} {
-		pdf := filepath.Join(t.TempDir(), id+".pdf")
-		profile := t.TempDir()
-		cmd := exec.CommandContext(t.Context(), "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+profile,
-			"--no-pdf-header-footer", "--print-to-pdf="+pdf, "file://"+filepath.Join(dir, id+".html"))
-		cmd.Env = append(os.Environ(), "HOME="+profile, "XDG_CONFIG_HOME="+profile, "XDG_CACHE_HOME="+profile)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("print %s: %v\n%s", id, err, out)
-		}
-		found := counted.FindStringSubmatch(read(t, pdf))
+		tab.Open("file://" + filepath.Join(dir, id+".html"))
+		found := counted.FindStringSubmatch(string(tab.Print()))
 		if found == nil {
 			t.Fatalf("%s: the PDF does not say how many pages it has", id)
 		}

@@ -71,6 +71,7 @@ func launch(also ...chromedp.ExecAllocatorOption) (b *Browser, stop func() error
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
+		chromedp.WSURLReadTimeout(patience),
 	)
 	alloc, kill := chromedp.NewExecAllocator(context.Background(), append(options, also...)...)
 	ctx, _ := chromedp.NewContext(alloc)

@@ -190,8 +190,10 @@ func (s seat) switchOnSecond(password string) (app phoneApp, sheet []string) {
 	if !strings.Contains(s.scan("svg.qr"), "secret="+app.key) {
 		s.t.Error("the QR code has another key than the text beside it")
 	}
+	s.h.stop()
 	s.TypeByMouse("#code", app.code())
 	s.Press("Switch on")
+	s.h.goOn()
 	s.Wants("shown this once")
 	for n := range 8 {
 		sheet = append(sheet, s.Text(".sheet li:nth-child("+string(rune('1'+n))+")"))

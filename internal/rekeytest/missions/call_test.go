@@ -87,11 +87,11 @@ func (p owner) seesHalf() string {
 // one page of the desk, the owner's on none, both in no file and no log.
 func (h *house) keptTo(spoken, sent string) {
 	h.t.Helper()
-	if n, of := h.desk.pages.with(strings.Split(spoken, "-")[0]); n != 1 || of < 20 {
+	if n, of := h.desk.pages.with(strings.Split(spoken, "-")[0], spoken); n != 1 || of < 20 {
 		h.t.Errorf("%d of %d pages of the desk show the agent's half", n, of)
 	}
 	for _, group := range strings.Split(sent, "-") {
-		if n, of := h.desk.pages.with(group); n != 0 {
+		if n, of := h.desk.pages.with(group, sent); n != 0 {
 			h.t.Errorf("%d of %d pages of the desk show a group of the owner's half", n, of)
 		}
 	}

@@ -2,6 +2,7 @@ package missions
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"net/http"
 	"os"
@@ -35,12 +36,15 @@ func (c *copies) of(next http.Handler) http.Handler {
 	})
 }
 
-// with counts those that hold a text, of how many.
-func (c *copies) with(text string) (n, of int) {
+// with counts those that show a group of a half, by itself or with the other one run
+// together, of how many. Inside of tokens, times and serial numbers four symbols stand
+// by chance, which was the group in one run of a thousand.
+func (c *copies) with(group, half string) (n, of int) {
+	shown := regexp.MustCompile(`(^|[^0-9A-Za-z_%])` + group + `([^0-9A-Za-z_]|$)|` + strings.ReplaceAll(half, "-", ""))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, one := range c.all {
-		if strings.Contains(one, text) {
+		if shown.MatchString(one) {
 			n++
 		}
 	}
@@ -71,6 +75,9 @@ func (o *office) filesLack(secrets ...string) {
 		}
 		files++
 		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the desk is at work: this one has its own name by now
+		}
 		for i, s := range secrets {
 			if bytes.Contains(data, []byte(s)) || bytes.Contains(data, []byte(strings.ReplaceAll(s, "-", ""))) {
 				o.t.Errorf("%s at the desk holds secret %d", d.Name(), i)

@@ -2,6 +2,7 @@ package missions
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"net/http"
 	"net/netip"
@@ -142,6 +143,9 @@ func (h *house) logsHold(secrets ...string) {
 				return err
 			}
 			data, err := fs.ReadFile(fsys, name)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // a checkpoint that was signed meanwhile: it has its own name by now
+			}
 			for i, s := range secrets {
 				if strings.Contains(string(data), s) {
 					h.t.Errorf("%s of the security log holds secret %d", name, i)
