@@ -1,6 +1,7 @@
 package job
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -181,6 +182,26 @@ func TestOpenRunsWithDamageAndLeftovers(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(closed.dir, sealedName)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("sealed secrets of a closed run are left: %v", err)
+	}
+}
+
+// TestRunNameIsTaken: a second run of the same name is refused, and the secrets of
+// the first are as they were.
+func TestRunNameIsTaken(t *testing.T) {
+	t.Parallel()
+	r := testRunner(t)
+	first := testJournal(t, r)
+	defer closeJournal(t, first)
+	name := filepath.Join(first.dir, sealedName)
+	before, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := createJournal(r.runsDir(), first.ID, sealed{Old: "of another run"}, begun{Started: r.Now()}); !errors.Is(err, rekey.ErrStorage) {
+		t.Errorf("a second run of that name: %v, want ErrStorage", err)
+	}
+	if after, err := os.ReadFile(name); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("the first run's secrets are others now: %v", err)
 	}
 }
 

@@ -12,3 +12,6 @@ func AgentPatterns() []string {
 
 // ReadQR is readQR.
 var ReadQR = readQR
+
+// Spelling is spelling.
+var Spelling = spelling
